@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine: `make serve` and `make test`.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DATA ?= .data
+BIN := .venv/bin
+
+.PHONY: serve test check lint types bench fixtures tools clean
+
+serve: .venv/.serve  ## install, start, analyse the samples, print the address
+	$(BIN)/nonlocal-lens serve --host $(HOST) --port $(PORT) --data $(DATA)
+
+test: .venv/.dev tools  ## install what tests need and run all of them
+	$(BIN)/python -m pytest
+	node --test tests/js/
+
+check: lint types test  ## format, lint, types, tests; warnings are errors
+
+lint: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/.dev
+	$(BIN)/pyright
+
+bench: .venv/.dev  ## measure what README.md states; prints a table
+	$(BIN)/python -m benchmarks
+
+fixtures: .venv/.dev  ## golden numbers that Python and JavaScript tests share
+	$(BIN)/python scripts/make_fixtures.py
+
+.venv/.serve: pyproject.toml
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/.dev: pyproject.toml
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ .venv/.serve
+
+# Browser tests drive Debian's Chromium, tests of the page's modules run in Node: 20 or newer.
+tools:
+	@if command -v chromium >/dev/null && command -v node >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && apt-get install -y -q --no-install-recommends chromium nodejs fonts-dejavu-core; \
+	else echo "please install chromium and nodejs, for example: sudo apt-get install chromium nodejs"; exit 1; fi
+
+clean:
+	rm -rf .venv build dist *.egg-info

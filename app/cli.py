@@ -1,0 +1,58 @@
+"""`nonlocal-lens`: the core's commands and `serve`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from app.main import create_app
+from app.settings import Settings
+from nonlocal_core.cli import add_command, make_parser, run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser, commands = make_parser()
+    _declare_serve(commands)
+    return run(parser, arguments)
+
+
+def _declare_serve(commands: Any) -> None:
+    parser = add_command(
+        commands, "serve", _run_serve, "start the web app", "nonlocal-lens serve --host 0.0.0.0 --port 8000 --data lens"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets the network in")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--data", type=Path, help="folder that holds everything that is kept (default .data)")
+    parser.add_argument(
+        "--model", action="append", metavar="NAME", help="a name from `models` or a file; may be repeated, first is default"
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it really answers."""
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"Nonlocal Lens: http://{self.config.host}:{self.config.port}/   (Ctrl-C stops it)", flush=True)
+
+
+def _run_serve(options: argparse.Namespace) -> int:
+    given = {"data": options.data, "models": tuple(options.model) if options.model else None}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    config = uvicorn.Config(
+        create_app(settings),
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        timeout_graceful_shutdown=5,                         # event streams stay open for as long as they may
+    )
+    server = _Server(config)
+    asyncio.run(server.serve())
+    return 0 if server.started else 3

@@ -1,0 +1,82 @@
+"""One shape for every error: {"error": {"code", "message", "details"}}, and one table of statuses."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from app import problems
+from app.pages import error_page, wants_page
+from nonlocal_core import errors
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 10  # about one analysis on two cores
+
+STATUS: dict[type[errors.LensError], int] = {
+    problems.ClipNotFound: 404,
+    problems.ClipNotReady: 409,
+    problems.ClipAlreadyFinished: 409,
+    problems.UploadTooLarge: 413,
+    problems.QueueFull: 429,
+    problems.StorageFull: 507,
+    errors.QueryError: 422,
+    errors.UnknownBlock: 404,
+    errors.UnknownModel: 404,
+    errors.AnalysisNotFound: 404,
+    errors.DamagedAnalysis: 500,
+}
+
+
+def status_of(error: errors.LensError) -> int:
+    """The status of the nearest class in the table."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def error_body(code: str, message: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The one JSON shape of an error."""
+    return {"error": {"code": code, "message": message, "details": details or {}}}
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Every error leaves in that shape, or as a page when a browser asked for one."""
+    app.add_exception_handler(errors.LensError, _deliberate)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _answer(request: Request, status: int, code: str, message: str, details: dict[str, Any] | None = None) -> Response:
+    if wants_page(request):
+        return error_page(request, status, message)
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 429 else None
+    return JSONResponse(error_body(code, message, details), status, headers)
+
+
+def _deliberate(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.LensError)
+    return _answer(request, status_of(error), type(error).__name__, str(error))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    """What was wrong, without echoing the input: a NaN in it could not be written as JSON."""
+    assert isinstance(error, RequestValidationError)
+    problems = [{"where": ".".join(map(str, found["loc"])), "what": found["msg"]} for found in error.errors()]
+    message = "; ".join(f"{found['where']}: {found['what']}" for found in problems)
+    return _answer(request, 422, "InvalidRequest", message, {"problems": problems})
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "NotFound", 405: "MethodNotAllowed"}.get(error.status_code, "HttpError")
+    return _answer(request, error.status_code, code, f"{request.method} {request.url.path}: {error.detail}")
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _answer(request, 500, "InternalError", "the server failed on this request; its log has the cause")

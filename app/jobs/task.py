@@ -1,0 +1,158 @@
+"""What one job does: read the clip, analyse it, store the analysis, say so. It knows no job engine.
+
+`run` may be called again for the same clip at any time and by several workers: a finished clip is left alone, an
+analysis is renamed into place whole, and every write names its attempt, so only the latest attempt counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from app.library import remove_path
+from app.problems import FULL, StorageFull
+from nonlocal_core.errors import LensError, UnknownModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pydantic import BaseModel
+
+    from app.jobs.worker import WorkerSettings
+    from app.library import ClipRecord, Library
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+REPORT_EVERY_S = 0.1  # each report is a synced write: ten a second look smooth and cost nothing
+PROVENANCE = ("id", "sha256", "filename", "model", "start_s")  # what a stored analysis says of its origin
+DETAILS = {"video", "frames", "notes"}  # what a clip shows of its manifest
+PARTIAL = "analysis.partial-*"  # what AffinityStore writes before it renames
+
+
+class Cancelled(Exception):
+    """The clip was cancelled or deleted, or another attempt took over: stop, and leave nothing."""
+
+
+class Analyse(Protocol):
+    """`nonlocal_core.analyse`, as far as a job needs it."""
+
+    def __call__(  # noqa: D102
+        self, video: Path, model: Any, *, start_s: float, progress: Callable[[str, float], None]
+    ) -> Any: ...
+
+
+class Store(Protocol):
+    """`AffinityStore`, as far as a job needs it."""
+
+    def write(self, clip_id: str, analysis: Any, provenance: dict[str, str]) -> BaseModel: ...  # noqa: D102
+
+
+class Task:
+    """Runs jobs with models that are loaded already.
+
+    Args:
+        library: the clips.
+        store: where analyses go; it writes below `library.folder(clip_id)` and answers with the manifest.
+        models: by the name that clips carry.
+        analyse: the analysis itself.
+    """
+
+    def __init__(self, library: Library, store: Store, models: Mapping[str, Any], analyse: Analyse) -> None:
+        self._library = library
+        self._store = store
+        self._models = models
+        self._analyse = analyse
+        self.current: ClipRecord | None = None
+
+    def run(self, clip_id: str) -> None:
+        """Bring the clip to a final state, whatever happens short of this process's death."""
+        record = self._library.start(clip_id)
+        if record is None:
+            return
+        self.current = record
+        try:
+            self._clear_partials(record)
+            if record.attempts > MAX_ATTEMPTS:
+                self._fail(record, "WorkerDied", _died(record))
+            else:
+                self._work(record)
+        except Cancelled:
+            self._clear_partials(record)
+        except LensError as error:
+            self._fail(record, type(error).__name__, str(error))
+        except Exception as error:  # a job must end: whatever a video makes the code do is this clip's failure
+            # When the failure does not count, the clip was deleted under our hands: then missing files are no news.
+            if self._fail(record, *_reason(record, error)):
+                log.exception("clip %s failed", clip_id)
+        finally:
+            self.current = None
+        if self._library.find(clip_id) is None:  # deleted while we wrote
+            remove_path(self._library.folder(clip_id))
+
+    def _work(self, record: ClipRecord) -> None:
+        model = self._models.get(record.model)
+        if model is None:
+            raise UnknownModel(record.model, tuple(self._models))
+        report = Reporter(self._library, record)
+        analysis = self._analyse(self._library.video(record.id), model, start_s=record.start_s, progress=report)
+        provenance = {name: str(getattr(record, name)) for name in PROVENANCE}
+        report("write", report.fraction)  # the last moment to stop: what follows is short
+        manifest = self._store.write(record.id, analysis, provenance)
+        details = manifest.model_dump(mode="json", include=DETAILS)
+        self._library.finish(record.id, record.attempts, details)
+
+    def _fail(self, record: ClipRecord, code: str, message: str) -> bool:
+        self._clear_partials(record)
+        return self._library.fail(record.id, record.attempts, code=code, message=message)
+
+    def _clear_partials(self, record: ClipRecord) -> None:
+        for path in self._library.folder(record.id).glob(PARTIAL):
+            remove_path(path)
+
+
+class Reporter:
+    """Progress of one attempt, thinned out; raises Cancelled when the attempt no longer counts."""
+
+    def __init__(self, library: Library, record: ClipRecord) -> None:
+        self._library = library
+        self._record = record
+        self._stage = ""
+        self._next = 0.0
+        self.fraction = 0.0
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        """In `stage`, and `fraction` of the whole is done, in [0, 1]; a new stage is always written."""
+        self.fraction = fraction
+        now = time.monotonic()
+        if stage == self._stage and now < self._next:
+            return
+        self._stage, self._next = stage, now + REPORT_EVERY_S
+        if not self._library.report(self._record.id, self._record.attempts, stage, fraction):
+            raise Cancelled
+
+
+def load_task(settings: WorkerSettings, library: Library) -> Task:
+    """The real thing: loads every model of the settings once. Only the worker calls this, so only it loads torch."""
+    import nonlocal_core
+    from nonlocal_core.affinity.store import AffinityStore
+    from nonlocal_core.analysis import analyse
+
+    models = {name: nonlocal_core.load_model(name) for name in settings.models}
+    return Task(library, AffinityStore(library.root), models, analyse)
+
+
+def _died(record: ClipRecord) -> str:
+    return (
+        f"the worker died {record.attempts - 1} times while it analysed this video (out of memory, or a fault in a "
+        "decoder); it is not tried again: re-encode the video, or give the worker more memory"
+    )
+
+
+def _reason(record: ClipRecord, error: Exception) -> tuple[str, str]:
+    """Code and message of an error that nobody foresaw; its own words go to the log only."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return "StorageFull", str(StorageFull("the analysis"))
+    return "InternalError", f"the program failed on this video; the server's log has the cause under clip {record.id}"

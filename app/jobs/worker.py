@@ -1,0 +1,128 @@
+"""The worker process: `python -m app.jobs.worker FACTORY`, started by supervisor.py and by nobody else.
+
+Its standard input carries the settings as one line of JSON and then stays open as a lifeline: end of file means
+that the server is gone, however it went. Its standard output carries one word, "ready", when jobs are taken.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from app.database import open_database
+from app.jobs import workflow
+from app.jobs.queue import JobQueue
+from app.library import Library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.jobs.task import Task
+
+    TaskFactory = Callable[["WorkerSettings", Library], Task]
+
+NICENESS = 10  # clicks are answered by the web process, on the same cores
+GRACE_S = 5  # most analyses end in this; one that does not is queued again
+
+
+class WorkerSettings(BaseModel, frozen=True):
+    """What the worker reads of the server's Settings, whose JSON it is given."""
+
+    data: Path
+    database_url: str | None
+    models: tuple[str, ...]
+    ttl_s: float | None
+    queue_limit: int
+
+    @property
+    def executor(self) -> str:
+        """The worker's name in DBOS: stable, so that a restarted worker gets its own broken-off jobs back.
+
+        Machines that share a database need names of their own, or each would take the other's jobs for lost.
+        """
+        return "worker-0" if self.database_url is None else f"worker-0@{socket.gethostname()}"
+
+
+class Worker:
+    """One process's share of the work."""
+
+    def __init__(self, settings: WorkerSettings, factory: TaskFactory) -> None:
+        engine = open_database(settings.data, settings.database_url)
+        # Held until the process is gone: two under one name would each take the other's jobs for lost.
+        self._lock = _lock(settings.data / f"{settings.executor}.lock")
+        self._library = Library(engine, settings.data)
+        self._task = factory(settings, self._library)
+        queue = JobQueue(engine, self._library, limit=settings.queue_limit, ttl_s=settings.ttl_s)
+        queue.reconcile()
+        workflow.launch(engine, settings.executor, self._task.run)
+
+    def stop(self, grace_s: int) -> None:
+        """End the process with status 0; a job that runs gets `grace_s` to finish and is queued again otherwise."""
+        if grace_s and self._task.current is not None:
+            workflow.stop(grace_s)
+        unfinished = self._task.current
+        if unfinished is not None:
+            self._library.release(unfinished.id, unfinished.attempts)
+        # Past all clean-up on purpose: the job's thread cannot be ended otherwise, and DBOS must go on seeing its
+        # workflow as PENDING to start it again.
+        os._exit(0)
+
+
+def main(arguments: list[str]) -> None:
+    """Run until told to stop or until the server is gone."""
+    os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle; it stops us then
+    signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))  # while loading there is nothing to put in order
+    say, lifeline = _own_pipes()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
+    settings = WorkerSettings.model_validate_json(lifeline.readline())
+    loaded, told_to_stop, gone = threading.Event(), threading.Event(), threading.Event()
+
+    def watch_lifeline() -> None:
+        lifeline.read()
+        if not loaded.is_set():
+            os._exit(0)
+        gone.set()
+        told_to_stop.set()
+
+    threading.Thread(target=watch_lifeline, daemon=True).start()
+    module, _, name = arguments[0].partition(":")
+    worker = Worker(settings, getattr(importlib.import_module(module), name))
+    loaded.set()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: told_to_stop.set())
+    say.write("ready\n")
+    say.flush()
+    told_to_stop.wait()
+    worker.stop(0 if gone.is_set() else GRACE_S)
+
+
+def _own_pipes() -> tuple[IO[str], IO[str]]:
+    """Our ends of the two pipes; whatever else prints or reads in this process gets standard error and nothing."""
+    say = os.fdopen(os.dup(1), "w")
+    lifeline = os.fdopen(os.dup(0), "r")
+    os.dup2(2, 1)
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return say, lifeline
+
+
+def _lock(path: Path) -> IO[str]:
+    """Wait for the worker before us to be gone altogether; the kernel frees the lock of a killed process."""
+    file = path.open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

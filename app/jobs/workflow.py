@@ -1,0 +1,73 @@
+"""What the web side and the worker must agree on with DBOS, and nothing else.
+
+Verified with DBOS 3.4 (tests/app/jobs): a workflow is delivered at least once; after kill -9 its row stays PENDING
+under the worker's executor id and `DBOS.launch` of the next process with that id puts it back on its queue; rows of
+another application version are never taken, hence the pinned one; `enqueue_in_transaction` joins our transaction
+on SQLite and on Postgres; enqueueing an id that exists does nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbos import DBOS, DBOSClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dbos import DBOSConfig, EnqueueOptions
+    from sqlalchemy import Engine
+
+APPLICATION = "nonlocal-lens"
+# Changes only when jobs that wait in somebody's database can no longer be run by the new code.
+VERSION = "1"
+QUEUE = "analyses"
+WORKFLOW = "analyse_clip"
+POLLING_S = 0.1  # a queued job starts within this and a few ms
+# A job that kills its worker is given up by task.py, which counts in the clips table; DBOS's own limit must be
+# looser, because DBOS also counts the starts of a worker that was merely told to stop.
+DBOS_ATTEMPTS = 20
+
+
+def open_client(engine: Engine) -> DBOSClient:
+    """A client on our engine, for enqueueing and asking; it closes no connection of ours."""
+    return DBOSClient(system_database_engine=engine, application_name=APPLICATION)
+
+
+def enqueue_options(clip_id: str) -> EnqueueOptions:
+    """The job of a clip has the clip's id, so it exists once."""
+    return {
+        "workflow_name": WORKFLOW,
+        "queue_name": QUEUE,
+        "workflow_id": clip_id,
+        "app_version": VERSION,
+    }
+
+
+def launch(engine: Engine, executor_id: str, run: Callable[[str], None]) -> None:
+    """Start taking jobs in this process: `run(clip_id)` for each, one at a time."""
+    client = open_client(engine)
+    # Before the launch, for DBOS looks for new queues only once a second. A limit per worker and not a global one,
+    # which would let a dead worker's job block the queue.
+    client.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLLING_S)
+    client.destroy()
+    config: DBOSConfig = {
+        "name": APPLICATION,
+        "application_version": VERSION,
+        "executor_id": executor_id,
+        "system_database_engine": engine,
+        "log_level": "WARNING",
+        "use_listen_notify": False,
+    }
+    DBOS(config=config)
+
+    @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=DBOS_ATTEMPTS)
+    def analyse_clip(clip_id: str) -> None:  # pyright: ignore[reportUnusedFunction]  # DBOS finds it by name
+        run(clip_id)
+
+    DBOS.launch()
+
+
+def stop(grace_s: int) -> None:
+    """Take no new job and wait up to `grace_s` for the running one (DBOS looks once a second)."""
+    DBOS.destroy(workflow_completion_timeout_sec=grace_s)

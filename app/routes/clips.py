@@ -1,0 +1,145 @@
+"""Clips: upload, list, follow, cancel, delete, and what was found in them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from app.errors import error_body
+from app.jobs.feed import Watch
+from app.schemas import API, BlockOut, BlocksOut, ClipOut, ClipsOut, PredictionsOut
+from app.services import AnyClip, Ask, DoneClip, Services
+from app.uploads import Received
+from nonlocal_core.affinity.store import FRAMES
+from nonlocal_core.errors import UnknownModel
+
+router = APIRouter(prefix=f"{API}/clips", tags=["clips"])
+
+KEEP_ALIVE_S = 15.0  # proxies close a silent connection after 30 or 60 s
+FOR_EVER = "private, max-age=31536000, immutable"  # what is stored under an id never changes
+
+ErrorOf = dict[int | str, dict[str, Any]]
+
+
+def errors(*statuses: int) -> ErrorOf:
+    """The error responses of a route, for OpenAPI."""
+    example = error_body("ClipNotFound", "no clip '6f1c…'; list them with GET /api/v1/clips")
+    content = {"application/json": {"example": example}}
+    return {status: {"description": "see `error.message`", "content": content} for status in statuses}
+
+
+@router.post(
+    "",
+    status_code=202,
+    responses={200: {"model": ClipOut, "description": "known already"}, **errors(404, 413, 422, 429, 507)},
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def upload_clip(
+    request: Request,
+    services: Ask,
+    filename: Annotated[str, Query(max_length=4096, description="shown to people, never used as a path")] = "video",
+    model: Annotated[str | None, Query(max_length=4096, description="a name from GET /models")] = None,
+    start_s: Annotated[float, Query(ge=0, le=86400, allow_inf_nan=False, description="where the clip starts")] = 0.0,
+) -> Response:
+    """Send a video as the request's body; the answer is a queued clip to follow.
+
+    The same bytes for the same model and start are the same clip: 200 instead of 202.
+    """
+    chosen = chosen_model(services, model)
+    await asyncio.to_thread(services.queue.ensure_room)
+    received = await services.receiver.receive(request.stream(), services.settings.upload_limit_bytes)
+    return await submit(services, received, filename, chosen, start_s)
+
+
+def chosen_model(services: Services, name: str | None) -> str:
+    """The model asked for, or the default.
+
+    Raises:
+        UnknownModel: this server does not run it.
+    """
+    if name is not None and name not in services.cards:
+        raise UnknownModel(name, tuple(services.cards))
+    return name or services.settings.models[0]
+
+
+async def submit(services: Services, received: Received, filename: str, model: str, start_s: float) -> Response:
+    """A received file becomes a clip: 202 when it is new, 200 when it is known."""
+    record, created = await asyncio.to_thread(
+        services.queue.submit, received, filename=filename, model=model, start_s=start_s
+    )
+    out = services.clip_out(record)
+    location = {"Location": f"{API}/clips/{record.id}"}
+    return JSONResponse(out.model_dump(mode="json"), 202 if created else 200, location)
+
+
+@router.get("")
+def list_clips(services: Ask) -> ClipsOut:
+    """All clips, newest first."""
+    places, now = services.library.queue_places(), time.time()
+    return ClipsOut(clips=[ClipOut.of(record, places.get(record.id), now) for record in services.library.list()])
+
+
+@router.get("/{clip_id}", responses=errors(404))
+def read_clip(record: AnyClip, services: Ask) -> ClipOut:
+    """A clip and how far its analysis is."""
+    return services.clip_out(record)
+
+
+@router.delete("/{clip_id}", status_code=204, responses=errors(404))
+def delete_clip(record: AnyClip, services: Ask) -> None:
+    """Forget a clip and remove everything made from it; running work on it stops."""
+    services.queue.delete(record.id)
+
+
+@router.post("/{clip_id}/cancel", responses=errors(404, 409))
+def cancel_clip(record: AnyClip, services: Ask) -> ClipOut:
+    """Stop a queued or running clip."""
+    return services.clip_out(services.queue.cancel(record.id))
+
+
+@router.get("/{clip_id}/events", response_class=StreamingResponse, responses=errors(404))
+def follow_clip(
+    record: AnyClip, services: Ask, last_event_id: Annotated[int, Header(description="resume after this event")] = 0
+) -> StreamingResponse:
+    """Server-sent events: the clip at each change, until it is done, failed or cancelled. Resumable."""
+    watch = services.feed.watch(record.id, last_event_id)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(services, watch), media_type="text/event-stream", headers=headers)
+
+
+async def _events(services: Services, watch: Watch) -> AsyncIterator[str]:
+    while True:
+        try:
+            async with asyncio.timeout(KEEP_ALIVE_S):
+                record = await anext(watch)
+        except TimeoutError:
+            yield ": still here\n\n"
+        except StopAsyncIteration:
+            return
+        else:
+            out = await asyncio.to_thread(services.clip_out, record)
+            yield f"id: {record.revision}\nevent: clip\ndata: {out.model_dump_json()}\n\n"
+
+
+@router.get("/{clip_id}/frames.jpg", response_class=Response, responses=errors(404, 409))
+def read_frames(record: DoneClip, services: Ask) -> Response:
+    """The frames the network saw, as one JPEG; its geometry is in the clip's `frames`."""
+    content = services.store.read_bytes(record.id, FRAMES)
+    return Response(content, media_type="image/jpeg", headers={"Cache-Control": FOR_EVER})
+
+
+@router.get("/{clip_id}/predictions", responses=errors(404, 409))
+def read_predictions(record: DoneClip, services: Ask, k: Annotated[int, Query(ge=1, le=1000)] = 5) -> PredictionsOut:
+    """The k most probable classes."""
+    return PredictionsOut(predictions=services.fields.manifest(record.id).predictions[:k])
+
+
+@router.get("/{clip_id}/blocks", responses=errors(404, 409))
+def list_blocks(record: DoneClip, services: Ask) -> BlocksOut:
+    """The non-local blocks, in network order, with their grids."""
+    return BlocksOut(blocks=[BlockOut.of(record.id, block) for block in services.fields.manifest(record.id).blocks])

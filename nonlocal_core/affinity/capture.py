@@ -1,0 +1,86 @@
+"""Recording affinities while a network runs: forward hooks on its `Pairwise` modules, nothing parked on a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nonlocal_core.affinity.field import AffinityField
+from nonlocal_core.geometry import Grid
+from nonlocal_core.model.block import NonLocalBlock
+from nonlocal_core.model.build import Model
+from nonlocal_core.model.pairwise import Affinity
+from nonlocal_core.model.spec import SOFTMAX_KINDS
+
+_CHUNK = 2048  # queries at a time in `_log_sum_exp`: 2048 x 3136 float32 are 26 MB
+
+
+@contextmanager
+def recorded_affinities(model: Model) -> Iterator[dict[str, Affinity]]:
+    """Within it, each forward pass of `model` leaves {block name: Affinity of the whole batch}, in network order."""
+    found: dict[str, Affinity] = {}
+
+    def hook_for(name: str):
+        def hook(_module: nn.Module, _inputs: object, affinity: Affinity) -> None:
+            found[name] = affinity
+
+        return hook
+
+    handles = [
+        block.pairwise.register_forward_hook(hook_for(name))
+        for name, block in model.blocks.items()
+        if isinstance(block, NonLocalBlock)
+    ]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def capture(model: Model, batch: Tensor) -> tuple[Tensor, dict[str, AffinityField]]:
+    """Run one clip through the network and keep what its blocks relate.
+
+    Args:
+        batch: normalised clip, float32 [1, 3, T, S, S].
+
+    Returns:
+        logits float32 [1, classes] and {block: AffinityField}, in network order.
+    """
+    if len(batch) != 1:
+        raise ValueError(f"capture takes one clip at a time, got a batch of {len(batch)}; call it per clip")
+    with torch.inference_mode(), recorded_affinities(model) as found:
+        logits = model(batch)
+        return logits, {name: field_of(affinity) for name, affinity in found.items()}
+
+
+def field_of(affinity: Affinity) -> AffinityField:
+    """The `AffinityField` of a batch of one, with both grids read from the tensors.
+
+    The log-sum-exp is computed here, from float16 operands as they will be stored, while they are on the device.
+    """
+    theta = affinity.theta[0].flatten(1).T.contiguous()                  # [Q, C]
+    phi = affinity.phi[0].flatten(1).T.contiguous()                      # [K, C]
+    lse = _log_sum_exp(theta, phi, affinity.scale) if affinity.kind in SOFTMAX_KINDS else None
+    return AffinityField(
+        affinity.kind, affinity.scale, _grid(affinity.theta), _grid(affinity.phi), _numpy(theta), _numpy(phi), lse
+    )
+
+
+def _grid(operand: Tensor) -> Grid:
+    t, h, w = operand.shape[2:]
+    return Grid(t, h, w)
+
+
+def _numpy(operand: Tensor) -> np.ndarray:
+    return operand.detach().float().cpu().numpy()
+
+
+def _log_sum_exp(theta: Tensor, phi: Tensor, scale: float) -> np.ndarray:
+    theta, phi = theta.half().float(), phi.half().float()
+    parts = [(scale * (chunk @ phi.T)).logsumexp(1) for chunk in theta.split(_CHUNK)]    # each [chunk, K]
+    return torch.cat(parts).detach().cpu().numpy()

@@ -1,0 +1,136 @@
+"""The straight line from a video file to an `Analysis`. Read this first: each value is used by the next line.
+
+    probe -> which frames -> decode -> crop -> normalise -> run the network and record its blocks
+
+`affinity/store.py` keeps an Analysis on disk; `affinity/arrows.py` asks it questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow, Query, answer
+from nonlocal_core.affinity.capture import capture
+from nonlocal_core.affinity.field import AffinityField, Direction, Floats
+from nonlocal_core.errors import UnknownBlock
+from nonlocal_core.geometry import ClipPoint
+from nonlocal_core.model.build import Model
+from nonlocal_core.video import (
+    Sampling,
+    VideoInfo,
+    clip_frames,
+    crop_clip,
+    decode_frames,
+    normalise,
+    probe_video,
+)
+
+Progress = Callable[[str, float], None]
+
+# Where the stages end, as fractions of an analysis of a 32-frame clip on two cores; what remains is writing it.
+DECODED, COMPUTED = 0.3, 0.9
+
+
+def silent(_stage: str, _fraction: float) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """The frames exactly as the network saw them."""
+
+    rgb: NDArray[np.uint8]  # [T, S, S, 3]
+    times_s: NDArray[np.float64]  # [T], of the video's own clock
+    indices: NDArray[np.int64]  # [T], frame numbers in the video
+    repeated: int  # how many of them repeat the one before, because the video was too short
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What a network made of one clip: its prediction and, block by block, what it relates."""
+
+    clip: Clip
+    info: VideoInfo
+    labels: tuple[str, ...]
+    logits: Floats  # [classes]
+    fields: dict[str, AffinityField]  # in network order
+    notes: tuple[str, ...]  # what was cut or repeated, in words
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The blocks' names, in network order."""
+        return tuple(self.fields)
+
+    @property
+    def scores(self) -> Floats:
+        """Probability of each class: float32 [classes], sums to 1."""
+        exps = np.exp(self.logits - self.logits.max())
+        return exps / exps.sum()
+
+    def __getitem__(self, block: str) -> AffinityField:
+        """The affinities of one block.
+
+        Raises:
+            UnknownBlock: the model has no such block.
+        """
+        try:
+            return self.fields[block]
+        except KeyError:
+            raise UnknownBlock(block, self.blocks) from None
+
+    def arrows(
+        self, block: str, *, frame: int, x: float, y: float, k: int = TOP_ARROWS, direction: Direction = "forward"
+    ) -> list[Arrow]:
+        """The k arrows of highest affinity from a place; x (right) and y (down) are fractions of the crop.
+
+        Raises:
+            UnknownBlock, PointOutsideClip: the question does not fit the clip.
+        """
+        return answer(self[block], Query(block, ClipPoint(frame, x, y), k, direction), len(self.clip.rgb))
+
+
+def analyse(video: Path | str, model: Model, *, start_s: float = 0.0, progress: Progress = silent) -> Analysis:
+    """Run `model` on one clip of a video and record what its blocks relate.
+
+    Args:
+        video: a file; it is opened in an isolated child process only.
+        model: from `load_model`.
+        start_s: where the clip starts, in seconds.
+        progress: called with a stage ("decode", "network") and the fraction of the whole; may raise to stop.
+
+    Raises:
+        UnreadableVideo, VideoTooLarge: the file is at fault.
+        PointOutsideClip: the video ends before `start_s`.
+    """
+    spec, path = model.spec, Path(video)
+    progress("decode", 0.0)
+    info = probe_video(path)
+    indices = clip_frames(info, Sampling(spec.frames, spec.stride), start_s)
+    decoded = decode_frames(
+        path, indices, short_side=spec.short_side_px, progress=lambda fraction: progress("decode", DECODED * fraction)
+    )
+    rgb = crop_clip(decoded.rgb, spec.size_px)
+    batch = torch.from_numpy(normalise(rgb, spec.mean, spec.std))
+    progress("network", DECODED)
+    logits, fields = capture(model, batch)
+    progress("network", COMPUTED)
+    clip = Clip(rgb, decoded.times_s, decoded.indices, decoded.repeated)
+    return Analysis(clip, info, model.labels, logits[0].float().cpu().numpy(), fields, _notes(info, clip))
+
+
+def _notes(info: VideoInfo, clip: Clip) -> tuple[str, ...]:
+    notes: list[str] = []
+    if clip.repeated:
+        distinct = len(clip.rgb) - clip.repeated
+        notes.append(f"The video is short: {distinct} frames were read, the last is repeated {clip.repeated} times.")
+    if info.truncated:
+        notes.append(f"The video is long: only its first {info.duration_s:.0f} s are considered.")
+    if info.rotation:
+        notes.append(f"Rotated by {info.rotation} degrees, as the file asks.")
+    return tuple(notes)

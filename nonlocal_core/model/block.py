@@ -1,0 +1,56 @@
+"""The non-local block: z_i = W_z y_i + x_i (Wang et al. 2018, Eq. 6 and Figure 2)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nonlocal_core.model.pairwise import Pairwise
+from nonlocal_core.model.spec import BlockSpec
+
+
+class NonLocalBlock(nn.Module):
+    """x [N, C, T, H, W] -> z of the same shape.
+
+    theta, phi and g are 1x1x1 convolutions to half the channels; Gaussian blocks compare x itself. Sub-sampling
+    max-pools 2x2 in space what the keys read (Section 3.3, "subsampling trick"). W_z ends in a batch norm whose
+    scale starts at zero, so that a new block changes nothing (Section 4.1).
+    """
+
+    def __init__(self, spec: BlockSpec, channels: int) -> None:
+        super().__init__()
+        inner = spec.inner_channels or channels // 2
+        embedded = spec.kind != "gaussian"
+        width = inner if embedded else channels
+        self.spec = spec
+        self.theta = nn.Conv3d(channels, inner, 1) if embedded else nn.Identity()
+        self.phi = nn.Conv3d(channels, inner, 1) if embedded else nn.Identity()
+        self.pool = nn.Identity() if spec.sub_sampling == "none" else nn.MaxPool3d((1, 2, 2))
+        self.pairwise = Pairwise(spec.kind, width, width**-0.5 if spec.scale == "inverse_sqrt" else spec.scale)
+        if spec.residual == "learned":
+            self.g = nn.Conv3d(channels, inner, 1)
+            self.w_z = nn.Sequential(nn.Conv3d(inner, channels, 1), nn.BatchNorm3d(channels))
+            self._initialise()
+
+    def _initialise(self) -> None:
+        for conv in (self.theta, self.phi, self.g, self.w_z[0]):
+            if isinstance(conv, nn.Conv3d):
+                nn.init.normal_(conv.weight, std=0.01)                   # as in the authors' release, see FACTS
+                assert conv.bias is not None
+                nn.init.zeros_(conv.bias)
+        nn.init.zeros_(self.w_z[1].weight)                               # pyright: ignore[reportArgumentType]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Relate every place of x to every other and add the result to x."""
+        theta, phi = self.theta(x), self._keys(self.phi, x)              # [N, C', T, H, W], [N, C', T, H/2, W/2]
+        if self.spec.similarity == "cosine":
+            theta, phi = functional.normalize(theta, dim=1), functional.normalize(phi, dim=1)
+        affinity = self.pairwise(theta, phi)
+        if self.spec.residual == "absent":
+            return x
+        return x + self.w_z(affinity.aggregate(self._keys(self.g, x)))
+
+    def _keys(self, project: nn.Module, x: Tensor) -> Tensor:
+        if self.spec.sub_sampling == "project_then_pool":
+            return self.pool(project(x))
+        return project(self.pool(x))

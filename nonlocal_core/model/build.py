@@ -1,0 +1,47 @@
+"""From a `ModelSpec` to a network: the backbone's stages with a non-local block after each stage that asks for one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from nonlocal_core.errors import InvalidSpec
+from nonlocal_core.model.block import NonLocalBlock
+from nonlocal_core.model.inception import MODULES, InceptionHead, inception_stages, width_of
+from nonlocal_core.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from nonlocal_core.zoo.cards import ModelCard
+
+
+class Model(nn.Module):
+    """A video classifier with non-local blocks, built from its spec; weights are random until loaded.
+
+    `labels` name the classes in the classifier's order; `card` says where the weights come from, None while they are random.
+    `blocks[name]` is the block after stage `name`, in network order.
+    """
+
+    def __init__(self, spec: ModelSpec, labels: tuple[str, ...] = (), card: ModelCard | None = None) -> None:
+        super().__init__()
+        self.spec, self.card = spec, card
+        self.labels = labels or tuple(f"class {i}" for i in range(spec.classes))
+        if len(self.labels) != spec.classes:
+            raise InvalidSpec(f"{len(self.labels)} labels for {spec.classes} classes; there must be one for each")
+        wanted = {block.after: block for block in spec.blocks}
+        if unknown := sorted(set(wanted) - set(MODULES)):
+            raise InvalidSpec(f"no stage {', '.join(unknown)} for a block; blocks may follow {', '.join(MODULES)}")
+        self.stages = nn.ModuleDict(inception_stages())
+        self.blocks = nn.ModuleDict(
+            {name: NonLocalBlock(wanted[name], width_of(name)) for name in MODULES if name in wanted}
+        )
+        self.head = InceptionHead(width_of("mixed_5c"), spec.classes)
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Normalised clips float32 [N, 3, T, S, S] -> logits [N, classes]."""
+        x = batch
+        for name, stage in self.stages.items():
+            x = stage(x)
+            if name in self.blocks:
+                x = self.blocks[name](x)
+        return self.head(x)

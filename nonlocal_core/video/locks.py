@@ -1,0 +1,66 @@
+"""Are the locks of `container.py` on? Each is tried by itself on a bait, since PyAV ignores a misspelt option.
+
+The bait is an ffconcat text, named like a video, that makes an unlocked FFmpeg decode the picture beside it.
+`open_locks` runs in the child; `bait.py` asks for it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from nonlocal_core.video import container
+from nonlocal_core.video.info import DecodeLimits
+
+
+def open_locks(file: BinaryIO, limits: DecodeLimits, *, folder: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """One message, {"open": names}: the locks that do not hold, none when all is well.
+
+    `file` is the bait and lies in `folder` beside the picture. "bait" in the answer means that the bait catches
+    nothing even without any lock, so the test would prove nothing.
+    """
+    text = file.read()
+
+    def bait() -> BinaryIO:
+        named = io.BytesIO(text)
+        named.name = str(Path(folder) / "bait.mp4")  # FFmpeg looks for the picture beside this name
+        return named
+
+    attempts = {
+        "all": lambda: container.open_container(bait(), limits),
+        "format_whitelist": lambda: open_with_only(bait(), "format_whitelist"),
+        "protocol_whitelist": lambda: open_with_only(bait(), "protocol_whitelist"),
+        "codec_whitelist": lambda: decode_first(bait(), {"codec_whitelist": "h264"}),
+        "max_pixels": lambda: decode_first(bait(), {"max_pixels": "1"}),
+    }
+    found = [name for name, attempt in attempts.items() if succeeds(attempt)]
+    if not succeeds(lambda: decode_first(bait(), {})):
+        found.append("bait")
+    yield {"open": found}, b""
+
+
+def open_with_only(bait: BinaryIO, lock: str) -> None:
+    """Opens the bait behind a single lock."""
+    container.open_with(bait, {lock: container.FORMAT_LOCKS[lock]}, {})
+
+
+def decode_first(bait: BinaryIO, options: dict[str, str]) -> None:
+    """Decodes the picture behind the bait; `options` are those of PyAV's decoder, set as `video_stream` sets them."""
+    with container.open_with(bait, {}, {}) as opened:
+        decoder = opened.streams.video[0].codec_context
+        decoder.options = options
+        for packet in opened.demux(opened.streams.video[0]):
+            if decoder.decode(packet):
+                return
+    raise LookupError("no frame")
+
+
+def succeeds(attempt: Callable[[], object]) -> bool:
+    """Whether it got through."""
+    try:
+        attempt()
+    except Exception:  # PyAV has many errors for "no"; any of them will do
+        return False
+    return True

@@ -1,0 +1,83 @@
+/** Every URL of the server, and nothing but requests: JSON in, JSON out, errors as ApiError. */
+
+const API = '/api/v1';
+
+/** The server's refusal: `code` and `message` are its own words; `retryAfter` in seconds, or null. */
+export class ApiError extends Error {
+  constructor(status, {code, message}, retryAfter = null) {
+    super(message);
+    Object.assign(this, {status, code, retryAfter});
+  }
+}
+
+export const clipPage = (id) => `/clips/${encodeURIComponent(id)}`;
+export const galleryPage = () => '/';
+export const eventsUrl = (id) => `${clipUrl(id)}/events`;
+
+/** Where the bytes of a video go; `model` may be empty for the server's default. */
+export function uploadUrl(filename, model) {
+  const parameters = new URLSearchParams({filename, ...(model ? {model} : {})});
+  return `${API}/clips?${parameters}`;
+}
+
+export const readClips = async () => (await json(`${API}/clips`)).clips;
+export const readClip = (id) => json(clipUrl(id));
+export const readPredictions = async (id) => (await json(`${clipUrl(id)}/predictions`)).predictions;
+export const readBlocks = async (id) => (await json(`${clipUrl(id)}/blocks`)).blocks.map(blockOf);
+export const cancelClip = (id) => json(`${clipUrl(id)}/cancel`, {method: 'POST'});
+export const deleteClip = (id) => request(clipUrl(id), {method: 'DELETE'});
+
+/** The top arrows of one question, as the server computes them: for posters, which load no features. */
+export function readArrows(id, {block, frame, x, y, k}) {
+  return json(`${clipUrl(id)}/arrows?${new URLSearchParams({block, frame, x, y, k})}`);
+}
+
+/** The features of a block as an ArrayBuffer; `onProgress(bytes so far)` on the way. */
+export async function readFeatures(block, onProgress) {
+  const response = await request(block.featuresUrl);
+  const reader = response.body.getReader();
+  const pieces = [];
+  let got = 0;
+  for (let step = await reader.read(); !step.done; step = await reader.read()) {
+    pieces.push(step.value);
+    got += step.value.length;
+    onProgress(got);
+  }
+  return new Blob(pieces).arrayBuffer();
+}
+
+/** An ApiError from the status and body text of a failed answer; used by the XHR of upload.js too. */
+export function apiError(status, text, retryAfter = null) {
+  const unknown = {code: 'Unexpected', message: `The server answered ${status || 'nothing'}.`};
+  let error = unknown;
+  try {
+    error = JSON.parse(text).error ?? unknown;
+  } catch {
+    // a proxy's HTML page or an empty body: the status is all there is to say
+  }
+  return new ApiError(status, error, retryAfter ? Number(retryAfter) : null);
+}
+
+function clipUrl(id) {
+  return `${API}/clips/${encodeURIComponent(id)}`;
+}
+
+async function request(url, options) {
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch {
+    throw new ApiError(0, {code: 'Unreachable', message: 'The server cannot be reached.'});
+  }
+  if (!response.ok) throw apiError(response.status, await response.text(), response.headers.get('Retry-After'));
+  return response;
+}
+
+async function json(url, options) {
+  return (await request(url, options)).json();
+}
+
+/** A block as the pages use it: grids as in geometry.js. */
+function blockOf({query_grid: queryGrid, key_grid: keyGrid, features_url: featuresUrl, features_bytes: featuresBytes, ...rest}) {
+  return {...rest, queryGrid, keyGrid, featuresUrl, featuresBytes};
+}

@@ -1,0 +1,154 @@
+/**
+ * The only file that paints: draw-list items (scene.js) onto 2D canvases. Decides nothing.
+ * The device pixel ratio is dealt with once, in fit().
+ */
+import {arrowShape, markShape} from './arrow-shape.js';
+import {viridis} from './colour.js';
+
+const CASING = '8, 10, 14';   // near black around everything bright, so that it reads on any picture
+
+/** Size the canvas in CSS pixels and return a cleared context in which one unit is one CSS pixel. */
+export function fit(canvas, width, height) {
+  const ratio = Math.min(window.devicePixelRatio || 1, 3);
+  const device = {width: Math.round(width * ratio), height: Math.round(height * ratio)};
+  if (canvas.width !== device.width || canvas.height !== device.height) {
+    Object.assign(canvas, device);
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext('2d');
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+/** Where frame `index` lies in the sprite sheet, in pixels of the image. */
+export function spriteBox(frames, index) {
+  const {columns, size_px: size} = frames;
+  return {x: (index % columns) * size, y: Math.floor(index / columns) * size, size};
+}
+
+/** Paint frames and captions from the sprite `sheet` = {image, frames}; `ink` is the captions' colour and font. */
+export function paintPictures(context, items, sheet, ink) {
+  context.imageSmoothingQuality = 'high';
+  context.font = ink.font;
+  context.fillStyle = ink.colour;
+  for (const item of items) {
+    if (item.kind === 'frame') paintFrame(context, item, sheet);
+    if (item.kind === 'caption') context.fillText(item.text, item.x, item.y);
+  }
+}
+
+function paintFrame(context, {frame, x, y, size}, {image, frames}) {
+  const from = spriteBox(frames, frame);
+  context.drawImage(image, from.x, from.y, from.size, from.size, x, y, size, size);
+}
+
+/** Paint heat, cells, arrows and marks. `inspected` is {question, rank} of the arrow to set off, or null. */
+export function paintAnswers(context, items, inspected) {
+  const picked = ({question, rank}) => inspected && question === inspected.question && rank === inspected.rank;
+  for (const item of items) {
+    if (item.kind === 'heat') paintHeat(context, item);
+    if (item.kind === 'cell') paintCell(context, item);
+    if (item.kind === 'arrow' && item.shown && !picked(item)) paintArrow(context, item, inspected ? 0.22 : 1);
+  }
+  for (const item of items) {
+    if (item.kind === 'arrow' && item.shown && picked(item)) paintArrow(context, {...item, opacity: 1}, 1);
+    if (item.kind === 'mark') paintMark(context, item);
+  }
+}
+
+function paintHeat(context, {x, y, size, grid, values, opacity}) {
+  const pixels = new ImageData(grid.w, grid.h);
+  values.forEach((value, n) => {
+    const [red, green, blue] = viridis(value);
+    pixels.data.set([red, green, blue, 255], 4 * n);
+  });
+  const map = Object.assign(document.createElement('canvas'), {width: grid.w, height: grid.h});
+  map.getContext('2d').putImageData(pixels, 0, 0);
+  context.save();
+  context.globalAlpha = opacity;
+  context.imageSmoothingEnabled = false;                     // cells are cells
+  context.drawImage(map, x, y, size, size);
+  context.restore();
+}
+
+function paintCell(context, {role, box, colour, opacity}) {
+  context.save();
+  context.globalAlpha = role === 'tail' ? 1 : opacity * 0.8;
+  context.lineWidth = role === 'tail' ? 4.5 : 2.5;
+  context.strokeStyle = `rgba(${CASING}, ${role === 'tail' ? 0.85 : 0.5})`;
+  context.strokeRect(box.x, box.y, box.width, box.height);
+  context.lineWidth = role === 'tail' ? 2 : 1;
+  context.strokeStyle = colour;
+  context.strokeRect(box.x, box.y, box.width, box.height);
+  if (role === 'head') {
+    context.globalAlpha *= 0.22;
+    context.fillStyle = colour;
+    context.fillRect(box.x, box.y, box.width, box.height);
+  }
+  context.restore();
+}
+
+/** One arrow; one that ends where it starts is a ring. */
+export function paintArrow(context, arrow, strength) {
+  context.save();
+  context.globalAlpha = arrow.opacity * strength;
+  context.lineJoin = 'round';
+  const here = Math.hypot(arrow.to.x - arrow.from.x, arrow.to.y - arrow.from.y) < 3;
+  const outline = here ? ringPath(arrow) : polygonPath(arrowShape(arrow));
+  if (here) strokeRing(context, outline, arrow);
+  else {
+    context.strokeStyle = `rgba(${CASING}, 0.6)`;
+    context.lineWidth = 1.8;
+    context.stroke(outline);
+    context.fillStyle = arrow.colour;
+    context.fill(outline);
+  }
+  context.restore();
+}
+
+function ringPath({to, width}) {
+  const path = new Path2D();
+  path.arc(to.x, to.y, 7 + width, 0, 2 * Math.PI);
+  return path;
+}
+
+function strokeRing(context, path, {colour, width}) {
+  context.strokeStyle = `rgba(${CASING}, 0.6)`;
+  context.lineWidth = width + 2;
+  context.stroke(path);
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke(path);
+}
+
+function polygonPath(polygons) {
+  const path = new Path2D();
+  for (const polygon of polygons) {
+    polygon.forEach(([x, y], n) => (n ? path.lineTo(x, y) : path.moveTo(x, y)));
+    path.closePath();
+  }
+  return path;
+}
+
+/** The mark of a question: its pin's shape and colour; the active one is larger. */
+export function paintMark(context, {x, y, shape, colour, active, opacity}) {
+  const outline = markShape(shape, active ? 6 : 5).map(([dx, dy]) => [x + dx, y + dy]);
+  const path = polygonPath([outline]);
+  context.save();
+  context.globalAlpha = opacity;
+  context.lineJoin = 'round';
+  context.strokeStyle = `rgba(${CASING}, 0.9)`;
+  context.lineWidth = 4;
+  context.stroke(path);
+  context.fillStyle = colour;
+  context.fill(path);
+  if (active) {
+    context.fillStyle = `rgba(${CASING}, 0.9)`;
+    context.beginPath();
+    context.arc(x, y, 1.8, 0, 2 * Math.PI);
+    context.fill();
+  }
+  context.restore();
+}

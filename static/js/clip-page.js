@@ -1,0 +1,110 @@
+/** The clip page: the job while it runs, the reason when it failed, the lens when it is done. */
+import {deleteClip, galleryPage, readBlocks, readPredictions} from './api.js';
+import {find, loadImage, make, setText} from './dom.js';
+import {actionFor, KEYS} from './keys.js';
+import {openLens} from './lens.js';
+import {openPlay} from './play.js';
+import {showPredictions} from './panel.js';
+import {showProgress} from './progress.js';
+import {isFinal} from './watch.js';
+import {bytesText, durationText} from './words.js';
+
+const ADVICE = {
+  UnreadableVideo: 'Most players and phones can export H.264 in an MP4 file; that is always read.',
+  VideoTooLarge: 'Cut or scale the video down and upload it again.',
+};
+
+open(JSON.parse(find('#clip').textContent));
+
+function open(clip) {
+  setText(find('.clip-facts'), facts(clip));
+  offerDelete(clip);
+  if (!isFinal(clip)) showProgress(find('.job'), clip, (end) => (end.state === 'done' ? arrive(end) : fail(end)));
+  else if (clip.state === 'done') arrive(clip);
+  else fail(clip);
+}
+
+function facts({video, frames, bytes}) {
+  if (!video || !frames) return bytesText(bytes);
+  const span = `${frames.count} frames from ${frames.times_s[0].toFixed(2)} to ${frames.times_s.at(-1).toFixed(2)} s`;
+  return `${span} of ${durationText(video.duration_s)}, ${video.width} × ${video.height}, seen as ${frames.size_px} × ${frames.size_px}`;
+}
+
+function fail(clip) {
+  find('.job').hidden = true;
+  find('.failure').hidden = false;
+  setText(find('.failure h2'), clip.state === 'cancelled' ? 'The analysis was cancelled.' : 'This video could not be analysed.');
+  setText(find('.failure-text'), clip.error?.message ?? '');
+  setText(find('.failure-advice'), clip.error ? ADVICE[clip.error.code] ?? 'Try it once more; if it fails again, another video may do.' : '');
+}
+
+async function arrive(clip) {
+  find('.job').hidden = true;
+  setText(find('.clip-facts'), facts(clip));
+  clip.notes.forEach(note);
+  try {
+    const [blocks, image] = await Promise.all([readBlocks(clip.id), loadImage(clip.frames.url)]);
+    if (!blocks.length) throw new Error('This network has no non-local block.');
+    const world = {total: clip.frames.count, times: clip.frames.times_s, blocks};
+    const root = find('.lens');
+    const lens = openLens(root, {world, sheet: {image, frames: clip.frames}, note});
+    listen(root, lens);
+    window.lens = {drawList: () => JSON.parse(JSON.stringify(lens.scene().items)), state: lens.state, ready: lens.ready};
+    showPredictions(root, await readPredictions(clip.id));
+  } catch (error) {
+    note(error.message);
+  }
+}
+
+function note(text) {
+  const close = make('button', {type: 'button', className: 'quiet', ariaLabel: 'Dismiss'}, '×');
+  const line = make('p', {className: 'notice'}, make('span', {}, text), close);
+  close.addEventListener('click', () => line.remove());
+  find('.notices').append(line);
+}
+
+/** Keys, play and the help dialog. */
+function listen(root, lens) {
+  const play = openPlay(root, lens);
+  const stage = find('.stage', root), dialog = find('.keys', root);
+  find('tbody', dialog).replaceChildren(...KEYS.map(([keys, words]) => make('tr', {},
+    make('td', {}, ...keys.map((key) => make('kbd', {}, key))), make('td', {}, words))));
+  const help = find('#help');
+  help.hidden = false;
+  help.addEventListener('click', () => dialog.showModal());
+  find('#play', root).addEventListener('click', play.toggle);
+  const deeds = {
+    play: play.toggle,
+    help: () => dialog.showModal(),
+    blockStep: ({by}) => lens.dispatch({type: 'block', name: neighbour(lens, by)}),
+    pinCursor: () => { const {cursor} = lens.state(); if (cursor) lens.dispatch({type: 'pin', cell: cursor}); },
+  };
+  document.addEventListener('keydown', (event) => {
+    if (dialog.open || event.target.matches('input[type=number], select')) return;
+    const free = event.target === document.body && stage.matches(':hover');
+    const action = actionFor(event, {onStage: event.target === stage || free});
+    if (!action) return;
+    event.preventDefault();
+    (deeds[action.type] ?? lens.dispatch)(action);
+  });
+}
+
+function neighbour(lens, by) {
+  const names = lens.world.blocks.map(({name}) => name);
+  const at = names.indexOf(lens.state().block) + by;
+  return names[Math.min(names.length - 1, Math.max(0, at))];
+}
+
+function offerDelete(clip) {
+  const button = find('#delete');
+  button.hidden = clip.sample;
+  button.addEventListener('click', async () => {
+    if (!window.confirm(`Delete ${clip.filename} and all that was made from it?`)) return;
+    try {
+      await deleteClip(clip.id);
+      location.assign(galleryPage());
+    } catch (error) {
+      note(error.message);
+    }
+  });
+}

@@ -1,0 +1,146 @@
+/**
+ * The affinity of one block in one clip: theta and phi are kept, never the matrix.
+ *
+ * A row is the answer to "what does x_i look at?", a column to "who looks at x_j?"; both cost one pass of
+ * multiply-adds, fast enough for 60 questions a second. The formulas are those of nonlocal_core/affinity
+ * (tests/fixtures/affinity.json holds both to them):
+ *
+ *     logit_ij = scale * theta_i . phi_j
+ *     gaussian, embedded_gaussian   p_ij = exp(logit_ij - lse_i)      rows sum to 1
+ *     dot_product                   p_ij = logit_ij / K
+ *     concatenation                 p_ij = max(logit_ij, 0) / K
+ *
+ * Wang et al. 2018, equations 2 to 5.
+ */
+import {cellOf, cellsOf, flatIndex} from './geometry.js';
+
+const SOFTMAX_KINDS = ['gaussian', 'embedded_gaussian'];
+const KINDS = [...SOFTMAX_KINDS, 'dot_product', 'concatenation'];
+
+/** Features that do not fit each other; the message says which. */
+export class FieldError extends Error {}
+
+/**
+ * An AffinityField from a parsed features file.
+ * Returns {block, kind, softmax, scale, channels, queryGrid, keyGrid, theta [Q*C], phi [K*C], lse [Q] or null}.
+ * Throws FieldError when a shape contradicts its grid.
+ */
+export function fieldOf({metadata, tensors}) {
+  const kind = metadata.kind;
+  if (!KINDS.includes(kind)) throw new FieldError(`affinity kind ${kind} is unknown; known are ${KINDS.join(', ')}`);
+  const queryGrid = gridOf(metadata.query_grid);
+  const keyGrid = gridOf(metadata.key_grid);
+  const softmax = SOFTMAX_KINDS.includes(kind);
+  const {theta, phi, lse} = tensors;
+  if (!theta || !phi || (softmax && !lse)) throw new FieldError('theta, phi or lse is missing');
+  const channels = theta.shape[1];
+  expectShape('theta', theta.shape, [cellsOf(queryGrid), channels]);
+  expectShape('phi', phi.shape, [cellsOf(keyGrid), channels]);
+  if (softmax) expectShape('lse', lse.shape, [cellsOf(queryGrid)]);
+  return {
+    block: metadata.block, kind, softmax, scale: Number(metadata.scale), channels, queryGrid, keyGrid,
+    theta: theta.data, phi: phi.data, lse: softmax ? lse.data : null,
+  };
+}
+
+function gridOf(text) {
+  const [t, h, w] = String(text).split(',').map(Number);
+  if (!(t > 0 && h > 0 && w > 0)) throw new FieldError(`"${text}" is not a grid t,h,w`);
+  return {t, h, w};
+}
+
+function expectShape(name, found, expected) {
+  if (String(found) !== String(expected)) {
+    throw new FieldError(`${name} has shape [${found}], the grids want [${expected}]`);
+  }
+}
+
+/** The grid that questions are asked from: queries forward, keys in reverse. */
+export function askingGrid(block, direction) {
+  return direction === 'forward' ? block.queryGrid : block.keyGrid;
+}
+
+/** The grid that the ends of the arrows lie on: keys forward, queries in reverse. */
+export function answeringGrid(block, direction) {
+  return direction === 'forward' ? block.keyGrid : block.queryGrid;
+}
+
+/** The weights p of one question as Float32Array over the answering grid: a row forward, a column in reverse. */
+export function weightsOf(field, direction, cell) {
+  const index = flatIndex(askingGrid(field, direction), cell);
+  return direction === 'forward' ? rowOf(field, index) : columnOf(field, index);
+}
+
+/** p_i., what query i looks at: Float32Array [K]. */
+export function rowOf(field, i) {
+  const {theta, phi, channels, scale, kind, softmax} = field;
+  const logits = products(phi, theta.subarray(i * channels, (i + 1) * channels), scale);   // [K]
+  if (softmax) return normalised(logits);
+  return averaged(logits, kind, logits.length);
+}
+
+/** p_.j, which queries look at key j, each normalised as its own row was: Float32Array [Q]. */
+export function columnOf(field, j) {
+  const {theta, phi, channels, scale, kind, softmax, lse, keyGrid} = field;
+  const logits = products(theta, phi.subarray(j * channels, (j + 1) * channels), scale);   // [Q]
+  if (!softmax) return averaged(logits, kind, cellsOf(keyGrid));
+  for (let i = 0; i < logits.length; i += 1) logits[i] = Math.exp(logits[i] - lse[i]);
+  return logits;
+}
+
+/** scale * rows . vector for each row: four sums run side by side, which is what makes hovering live. */
+function products(rows, vector, scale) {
+  const channels = vector.length;
+  const whole = channels - (channels % 4);
+  const result = new Float32Array(rows.length / channels);
+  for (let n = 0, at = 0; n < result.length; n += 1, at += channels) {
+    let a = 0, b = 0, c = 0, d = 0;
+    for (let m = 0; m < whole; m += 4) {
+      a += rows[at + m] * vector[m];
+      b += rows[at + m + 1] * vector[m + 1];
+      c += rows[at + m + 2] * vector[m + 2];
+      d += rows[at + m + 3] * vector[m + 3];
+    }
+    for (let m = whole; m < channels; m += 1) a += rows[at + m] * vector[m];
+    result[n] = scale * (a + b + c + d);
+  }
+  return result;
+}
+
+function normalised(logits) {
+  let top = -Infinity;
+  for (const logit of logits) if (logit > top) top = logit;
+  let sum = 0;
+  for (let j = 0; j < logits.length; j += 1) sum += logits[j] = Math.exp(logits[j] - top);
+  for (let j = 0; j < logits.length; j += 1) logits[j] /= sum;
+  return logits;
+}
+
+function averaged(logits, kind, keys) {
+  const floor = kind === 'concatenation' ? 0 : -Infinity;
+  for (let n = 0; n < logits.length; n += 1) logits[n] = Math.max(logits[n], floor) / keys;
+  return logits;
+}
+
+/** The flat indices of the k highest weights, falling; of equal weights the lower index comes first. */
+export function topIndices(weights, k) {
+  const best = [];
+  const size = Math.min(k, weights.length);
+  for (let n = 0; n < weights.length; n += 1) {
+    if (best.length === size && !(weights[n] > weights[best[size - 1]])) continue;
+    let place = best.length;
+    while (place > 0 && weights[n] > weights[best[place - 1]]) place -= 1;
+    best.splice(place, 0, n);
+    if (best.length > size) best.pop();
+  }
+  return best;
+}
+
+/** The top k of one question: [{rank, cell, weight, mass}], weights falling, mass cumulated. */
+export function topAnswers(weights, grid, k) {
+  let mass = 0;
+  return topIndices(weights, k).map((index, n) => {
+    mass += weights[index];
+    return {rank: n + 1, cell: cellOf(grid, index), weight: weights[index], mass};
+  });
+}

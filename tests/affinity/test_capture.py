@@ -1,0 +1,56 @@
+"""Recording: what the hook sees is what the network used."""
+
+import numpy as np
+import pytest
+import torch
+
+from nonlocal_core.affinity.capture import capture, field_of, recorded_affinities
+from nonlocal_core.geometry import Grid, cell_of
+from nonlocal_core.model.build import Model
+from nonlocal_core.model.pairwise import Pairwise
+from nonlocal_core.model.spec import BlockSpec, Kind, ModelSpec
+
+
+def small_model(kind: Kind, **choices) -> Model:
+    torch.manual_seed(0)
+    block = BlockSpec(after="mixed_4b", kind=kind, **choices)
+    model = Model(ModelSpec(backbone="inception_v1", mean=(0, 0, 0), std=(1, 1, 1), blocks=(block,)))
+    return model.eval()
+
+
+@pytest.mark.parametrize("kind", Kind.__args__)
+def test_a_captured_row_is_the_row_of_the_written_out_matrix(kind):
+    torch.manual_seed(1)
+    theta, phi = torch.randn(1, 6, 2, 3, 5), torch.randn(1, 6, 2, 1, 2)
+    affinity = Pairwise(kind, channels=6, scale=0.7)(theta, phi)
+
+    field = field_of(affinity)
+
+    matrix = affinity.matrix()[0].detach().numpy()
+    assert (field.query_grid, field.key_grid) == (Grid(2, 3, 5), Grid(2, 1, 2))
+    rows = np.array([field.row(cell_of(field.query_grid, i)) for i in range(30)])
+    np.testing.assert_allclose(rows, matrix, rtol=1e-4, atol=1e-6)
+
+
+def test_grids_are_read_from_the_tensors_at_any_input_size():
+    _, fields = capture(small_model("embedded_gaussian"), torch.randn(1, 3, 16, 96, 128))
+
+    assert fields["mixed_4b"].query_grid == Grid(4, 6, 8)
+    assert fields["mixed_4b"].key_grid == Grid(4, 3, 4)
+
+
+def test_recording_changes_no_number_and_leaves_no_hook():
+    model, batch = small_model("dot_product"), torch.randn(1, 3, 8, 64, 64)
+    with torch.inference_mode():
+        before = model(batch)
+        with recorded_affinities(model) as found:
+            during = model(batch)
+
+    assert torch.equal(before, during)
+    assert list(found) == ["mixed_4b"]
+    assert not model.blocks["mixed_4b"].pairwise._forward_hooks
+
+
+def test_a_batch_of_two_is_refused():
+    with pytest.raises(ValueError, match="one clip at a time, got a batch of 2"):
+        capture(small_model("gaussian"), torch.zeros(2, 3, 8, 64, 64))

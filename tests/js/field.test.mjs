@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {answeringGrid, askingGrid, columnOf, fieldOf, FieldError, rowOf, topAnswers, topIndices, weightsOf} from '../../static/js/field.js';
+import {cellsOf, flatIndex} from '../../static/js/geometry.js';
+import {fixture, goldenField, seeded} from './help.mjs';
+
+const {cases: CASES, ties: TIES} = fixture('affinity');
+
+function close(found, expected) {
+  assert.equal(found.length, expected.length);
+  expected.forEach((value, n) => assert.ok(Math.abs(found[n] - value) <= 2e-6 * Math.max(1, Math.abs(value)), `${found[n]} is not ${value}`));
+}
+
+function sameAnswers(found, expected) {
+  assert.deepEqual(found.map(({rank, cell}) => ({rank, cell})), expected.map(({rank, cell}) => ({rank, cell})));
+  close(found.map(({weight}) => weight), expected.map(({weight}) => weight));
+  close(found.map(({mass}) => mass), expected.map(({mass}) => mass));
+}
+
+for (const golden of CASES) {
+  test(`${golden.kind} over ${golden.channels} channels: rows and their top answers are NumPy's`, () => {
+    const field = goldenField(golden);
+    for (const {cell, weights, top} of golden.rows) {
+      const row = weightsOf(field, 'forward', cell);
+      close(row, weights);
+      sameAnswers(topAnswers(row, answeringGrid(field, 'forward'), top.length), top);
+    }
+  });
+
+  test(`${golden.kind} over ${golden.channels} channels: columns and their top answers are NumPy's`, () => {
+    const field = goldenField(golden);
+    for (const {cell, weights, top} of golden.columns) {
+      const column = weightsOf(field, 'reverse', cell);
+      close(column, weights);
+      sameAnswers(topAnswers(column, answeringGrid(field, 'reverse'), top.length), top);
+    }
+  });
+}
+
+test('the same pair has one weight, asked from either end', () => {
+  const field = goldenField(CASES[1]);
+  const p = rowOf(field, 17)[5];
+  assert.ok(Math.abs(columnOf(field, 5)[17] - p) < 1e-6);
+});
+
+test('theta and phi exchanged, or the scale lost, would be noticed', () => {
+  const golden = CASES[2], field = goldenField(golden);                  // query and key grids are equal here
+  const {cell, weights} = golden.rows[0];
+  for (const wrong of [{...field, theta: field.phi, phi: field.theta}, {...field, scale: 1}]) {
+    assert.throws(() => close(weightsOf(wrong, 'forward', cell), weights));
+  }
+});
+
+test('forward asks from the queries, reverse from the keys', () => {
+  const field = goldenField(CASES[0]);
+  assert.deepEqual(askingGrid(field, 'forward'), CASES[0].query_grid);
+  assert.deepEqual(askingGrid(field, 'reverse'), CASES[0].key_grid);
+  assert.equal(weightsOf(field, 'reverse', {t: 3, h: 2, w: 1}).length, cellsOf(field.queryGrid));
+});
+
+test('of equal weights the lower flat index comes first', () => {
+  sameAnswers(topAnswers(Float32Array.from(TIES.weights), TIES.grid, TIES.top.length), TIES.top);
+});
+
+test('topIndices agrees with a full sort', () => {
+  const random = seeded(3);
+  const weights = Float32Array.from({length: 500}, () => Math.floor(random() * 60));
+  const sorted = [...weights.keys()].sort((a, b) => weights[b] - weights[a] || a - b);
+  for (const k of [1, 20, 100, 500, 900]) assert.deepEqual(topIndices(weights, k), sorted.slice(0, k));
+});
+
+test('features that contradict their grids are refused', () => {
+  const tensors = {theta: {shape: [4, 2], data: new Float32Array(8)}, phi: {shape: [3, 2], data: new Float32Array(6)}};
+  const metadata = {kind: 'dot_product', scale: '1', query_grid: '1,2,2', key_grid: '1,1,3', block: 'b'};
+  assert.equal(fieldOf({metadata, tensors}).channels, 2);
+  assert.throws(() => fieldOf({metadata: {...metadata, key_grid: '1,2,2'}, tensors}), FieldError);
+  assert.throws(() => fieldOf({metadata: {...metadata, kind: 'gaussian'}, tensors}), /lse is missing/);
+  assert.throws(() => fieldOf({metadata: {...metadata, kind: 'cosine'}, tensors}), /cosine is unknown/);
+});
+
+test('a row of the largest published block takes less than 5 ms', () => {
+  const grid = {t: 4, h: 28, w: 28}, channels = 832;
+  const random = seeded(4);
+  const phi = Float32Array.from({length: cellsOf(grid) * channels}, random);
+  const field = {kind: 'embedded_gaussian', softmax: true, scale: 0.01, channels, queryGrid: grid, keyGrid: grid, theta: phi, phi};
+  for (let n = 0; n < 30; n += 1) rowOf(field, n);                       // let the compiler warm up
+  const times = Array.from({length: 15}, (_, n) => {
+    const start = performance.now();
+    rowOf(field, flatIndex(grid, {t: 1, h: n, w: n}));
+    return performance.now() - start;
+  });
+  const best = Math.min(...times);                                       // the machine may be busy with others
+  assert.ok(best < 5, `${best.toFixed(1)} ms`);
+});
