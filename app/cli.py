@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -35,12 +36,17 @@ def _declare_serve(commands: Any) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says where it is once it really answers."""
+    """Says where it is once it really answers, and ends with status 0 when told to stop."""
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         if self.started:
             print(f"Nonlocal Lens: http://{self.config.host}:{self.config.port}/   (Ctrl-C stops it)", flush=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Stop in order, at the second signal at once; uvicorn's own would raise the signal again at the end."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def _run_serve(options: argparse.Namespace) -> int:

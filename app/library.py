@@ -61,7 +61,12 @@ clips = sa.Table(
     sa.Index("clips_by_state", "state"),
 )
 # One row. A change increments it first: on Postgres that row's lock lets revisions commit in their order.
-counter = sa.Table("clips_revision", metadata, sa.Column("value", sa.BigInteger, nullable=False))
+counter = sa.Table(
+    "clips_revision",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
 
 
 @dataclass(frozen=True)
@@ -117,8 +122,8 @@ class Library:
         self.uploads.mkdir(parents=True, exist_ok=True)
         metadata.create_all(engine)
         with engine.begin() as connection:
-            row = sa.select(sa.literal(0)).where(~sa.select(counter.c.value).exists())
-            connection.execute(counter.insert().from_select(["value"], row))
+            row = sa.select(sa.literal(1), sa.literal(0)).where(~sa.select(counter.c.value).exists())
+            connection.execute(counter.insert().from_select(["id", "value"], row))
 
     def folder(self, clip_id: str) -> Path:
         """Where the clip's files are; `clip_id` comes from a row, never from a person."""

@@ -24,7 +24,7 @@ def resource(name: str) -> Path:
 templates = Jinja2Templates(resource("templates"))
 
 
-def page(request: Request, name: str, status: int = 200, **context: Any) -> Response:
+def page(request: Request, name: str, status: int = 200, /, **context: Any) -> Response:
     """One template as a response."""
     return templates.TemplateResponse(request, name, context, status_code=status)
 

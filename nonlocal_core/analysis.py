@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow, Query, answer
-from nonlocal_core.affinity.capture import capture
+from nonlocal_core.affinity.capture import as_kept, capture
 from nonlocal_core.affinity.field import AffinityField, Direction, Floats
 from nonlocal_core.errors import UnknownBlock
 from nonlocal_core.geometry import ClipPoint
@@ -59,7 +59,7 @@ class Analysis:
     info: VideoInfo
     labels: tuple[str, ...]
     logits: Floats  # [classes]
-    fields: dict[str, AffinityField]  # in network order
+    fields: dict[str, AffinityField]  # in network order, as they are kept: Python, API and page answer alike
     notes: tuple[str, ...]  # what was cut or repeated, in words
 
     @property
@@ -118,7 +118,8 @@ def analyse(video: Path | str, model: Model, *, start_s: float = 0.0, progress: 
     rgb = crop_clip(decoded.rgb, spec.size_px)
     batch = torch.from_numpy(normalise(rgb, spec.mean, spec.std))
     progress("network", DECODED)
-    logits, fields = capture(model, batch)
+    logits, captured = capture(model, batch)
+    fields = {name: as_kept(field) for name, field in captured.items()}
     progress("network", COMPUTED)
     clip = Clip(rgb, decoded.times_s, decoded.indices, decoded.repeated)
     return Analysis(clip, info, model.labels, logits[0].float().cpu().numpy(), fields, _notes(info, clip))

@@ -10,6 +10,7 @@ import pytest
 import nonlocal_core as nl
 from nonlocal_core.affinity.field import AffinityField
 from nonlocal_core.geometry import Grid
+from tests.server import LensServer
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -51,3 +52,49 @@ def make_field():
         return AffinityField(kind, scale, query_grid, key_grid, theta, phi)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A running server whose three samples are analysed; shared, so tests clean up after themselves."""
+    server = LensServer(tmp_path_factory.mktemp("server") / "data").start()
+    clips = server.http.get("/api/v1/clips").json()["clips"]
+    assert len(clips) == 3
+    for clip in clips:
+        assert server.finish(clip["id"])["state"] == "done"
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def sample_id(server, sample):
+    """The clip of the sample that `analysis` analyses too."""
+    clips = server.http.get("/api/v1/clips").json()["clips"]
+    return next(clip["id"] for clip in clips if clip["filename"] == sample.name)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's Chromium, driven by Playwright; `lens.test` is this machine, as an ordinary host on plain http."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP lens.test 127.0.0.1"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """A fresh page; an error or warning on its console fails the test."""
+    complaints = []
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert complaints == []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nonlocal_core.affinity.field import AffinityField
@@ -14,7 +16,6 @@ from nonlocal_core.geometry import Grid
 from nonlocal_core.model.block import NonLocalBlock
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.pairwise import Affinity
-from nonlocal_core.model.spec import SOFTMAX_KINDS
 
 _CHUNK = 2048  # queries at a time in `_log_sum_exp`: 2048 x 3136 float32 are 26 MB
 
@@ -49,7 +50,7 @@ def capture(model: Model, batch: Tensor) -> tuple[Tensor, dict[str, AffinityFiel
         batch: normalised clip, float32 [1, 3, T, S, S].
 
     Returns:
-        logits float32 [1, classes] and {block: AffinityField}, in network order.
+        logits float32 [1, classes] and {block: AffinityField in float32}, in network order.
     """
     if len(batch) != 1:
         raise ValueError(f"capture takes one clip at a time, got a batch of {len(batch)}; call it per clip")
@@ -59,16 +60,19 @@ def capture(model: Model, batch: Tensor) -> tuple[Tensor, dict[str, AffinityFiel
 
 
 def field_of(affinity: Affinity) -> AffinityField:
-    """The `AffinityField` of a batch of one, with both grids read from the tensors.
+    """The `AffinityField` of a batch of one, float32, with both grids read from the tensors."""
+    theta, phi = affinity.theta, affinity.phi
+    return AffinityField(affinity.kind, affinity.scale, _grid(theta), _grid(phi), _places(theta), _places(phi))
 
-    The log-sum-exp is computed here, from float16 operands as they will be stored, while they are on the device.
+
+def as_kept(field: AffinityField) -> AffinityField:
+    """The field as it is stored and asked: operands rounded to float16, and the log-sum-exp of just these.
+
+    With the log-sum-exp of the rounded operands the rounding of a column's logits cancels in part, as it does in a row.
     """
-    theta = affinity.theta[0].flatten(1).T.contiguous()                  # [Q, C]
-    phi = affinity.phi[0].flatten(1).T.contiguous()                      # [K, C]
-    lse = _log_sum_exp(theta, phi, affinity.scale) if affinity.kind in SOFTMAX_KINDS else None
-    return AffinityField(
-        affinity.kind, affinity.scale, _grid(affinity.theta), _grid(affinity.phi), _numpy(theta), _numpy(phi), lse
-    )
+    theta, phi = field.theta.astype(np.float16), field.phi.astype(np.float16)
+    lse = _log_sum_exp(torch.from_numpy(theta), torch.from_numpy(phi), field.scale) if field.has_softmax else None
+    return replace(field, theta=theta, phi=phi, given_log_sum_exp=lse)
 
 
 def _grid(operand: Tensor) -> Grid:
@@ -76,11 +80,11 @@ def _grid(operand: Tensor) -> Grid:
     return Grid(t, h, w)
 
 
-def _numpy(operand: Tensor) -> np.ndarray:
-    return operand.detach().float().cpu().numpy()
+def _places(operand: Tensor) -> NDArray[np.float32]:
+    return operand[0].flatten(1).T.float().contiguous().detach().cpu().numpy()           # [cells, C]
 
 
-def _log_sum_exp(theta: Tensor, phi: Tensor, scale: float) -> np.ndarray:
-    theta, phi = theta.half().float(), phi.half().float()
-    parts = [(scale * (chunk @ phi.T)).logsumexp(1) for chunk in theta.split(_CHUNK)]    # each [chunk, K]
-    return torch.cat(parts).detach().cpu().numpy()
+def _log_sum_exp(theta: Tensor, phi: Tensor, scale: float) -> NDArray[np.float32]:
+    keys = phi.float().T
+    parts = [(scale * (chunk.float() @ keys)).logsumexp(1) for chunk in theta.split(_CHUNK)]  # each [chunk, K]
+    return torch.cat(parts).numpy()

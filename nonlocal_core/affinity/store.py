@@ -169,7 +169,9 @@ def features_name(block: str) -> str:
 
 def field_to_bytes(field: AffinityField, block: str) -> bytes:
     """theta and phi as float16, the log-sum-exp as float32, kind, scale and grids in the header: safetensors."""
-    tensors: dict[str, NDArray[Any]] = {"theta": field.theta.astype(np.float16), "phi": field.phi.astype(np.float16)}
+    # safetensors writes memory as it lies: a transposed view would be written untransposed
+    operands = {"theta": field.theta, "phi": field.phi}
+    tensors: dict[str, NDArray[Any]] = {name: np.ascontiguousarray(x, np.float16) for name, x in operands.items()}
     if field.has_softmax:
         tensors["lse"] = field.log_sum_exp
     grids = {"query_grid": field.query_grid, "key_grid": field.key_grid}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import resource
@@ -32,8 +33,9 @@ OPEN_FILES = 64
 
 
 def serve(control_file: int) -> None:
-    """Forks a child for each START, ends and reaps it at FINISH; returns when the parent is gone."""
+    """Forks a child for each START, ends and reaps it at FINISH; returns when told to, or when the parent is gone."""
     control = socket.socket(fileno=control_file)
+    importlib.import_module("av.subtitles.stream")  # PyAV loads it late: at the first film, again in every child
     gc.freeze()  # children share the pages of what is loaded now
     children: set[int] = set()
     while True:

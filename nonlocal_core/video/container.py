@@ -55,9 +55,9 @@ DECODER_THREADS = 4
 def decoder_locks(limits: DecodeLimits) -> dict[str, str]:
     """Options of the decoder itself. FFmpeg's demuxer and PyAV each open one of their own, so both are given these.
 
-    The decoder counts pixels in whole blocks, so it is given some more; `check_size` is exact.
+    The decoder counts pixels in whole blocks and with borders, so it is given some more; `check_size` is exact.
     """
-    return {"max_pixels": str(limits.pixels + limits.pixels // 8 + 64 * 64), "codec_whitelist": ",".join(CODECS)}
+    return {"max_pixels": str(limits.pixels + limits.pixels // 4 + (1 << 17)), "codec_whitelist": ",".join(CODECS)}
 
 
 def open_container(file: BinaryIO, limits: DecodeLimits) -> InputContainer:

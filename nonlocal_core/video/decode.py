@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,35 +45,64 @@ def decode_frames(
     wanted = [int(index) for index in indices]
     if not wanted or wanted[0] < 0 or sorted(wanted) != wanted:
         raise QueryError(f"frame numbers must be at least one, from 0 on, never falling; not {wanted[:8]}")
-    found: dict[int, tuple[NDArray[np.uint8], float]] = {}
+    last = wanted[-1]
+    found: dict[int, Picture] = {}
     most_bytes = round(3 * short_side * (limits.aspect * short_side + 1))
-    unique = sorted(set(wanted))
-    for header, pixels in call(
-        "decode", Path(path), limits, most_bytes=most_bytes, indices=unique, short_side=short_side
-    ):
-        if "progress" not in header:
-            found[header["index"]] = picture(header["height"], header["width"], pixels), header["time_s"]
-        if progress is not None:
-            progress(min(1.0, header.get("progress", header.get("index", 0) / (unique[-1] + 1))))
-        if len(found) > len(unique):
-            raise UnreadableVideo("the decoder sent more frames than were asked for")
+    request = {"indices": sorted(set(wanted)), "short_side": short_side}
+    with closing(call("decode", Path(path), limits, most_bytes=most_bytes, **request)) as replies:
+        for header, pixels in replies:
+            if "progress" not in header:
+                picture = checked(header, pixels, last)
+                found[picture.index] = picture
+            if progress is not None:
+                progress(fraction(header, last))
     return assembled(wanted, found)
 
 
-def picture(height: int, width: int, pixels: bytes) -> NDArray[np.uint8]:
-    """The bytes as an array [H,W,3]; the child may be lying about their shape."""
-    if len(pixels) != height * width * 3 or height < 1 or width < 1:
+def fraction(header: dict[str, Any], last: int) -> float:
+    """How much is done after this message, in [0,1]."""
+    try:
+        return min(1.0, max(0.0, float(header.get("progress", header.get("index", 0) / (last + 1)))))
+    except (TypeError, ValueError):
+        raise UnreadableVideo("the decoder's answer makes no sense") from None
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One decoded frame: rgb uint8 [H,W,3]."""
+
+    index: int
+    time_s: float
+    rgb: NDArray[np.uint8]
+
+
+def checked(header: dict[str, Any], pixels: bytes, last: int) -> Picture:
+    """The child's message as a picture. The file may have taken the child over, so nothing in it is believed.
+
+    Raises:
+        UnreadableVideo: it makes no sense.
+    """
+    try:
+        index, time_s = int(header["index"]), float(header["time_s"])
+        height, width = int(header["height"]), int(header["width"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise UnreadableVideo("the decoder's answer makes no sense") from None
+    if not 0 <= index <= last or not math.isfinite(time_s) or min(height, width) < 1:
+        raise UnreadableVideo("the decoder's answer makes no sense")
+    if len(pixels) != height * width * 3:
         raise UnreadableVideo(f"the decoder sent {len(pixels)} bytes for a frame of {width}×{height}")
-    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+    return Picture(index, time_s, np.frombuffer(pixels, np.uint8).reshape(height, width, 3))
 
 
-def assembled(wanted: list[int], found: dict[int, tuple[NDArray[np.uint8], float]]) -> Decoded:
+def assembled(wanted: list[int], found: dict[int, Picture]) -> Decoded:
     """The frames in the wanted order; for each that is missing, the last that there is."""
+    if len({picture.rgb.shape for picture in found.values()}) != 1:
+        raise UnreadableVideo("the decoder sent no frames, or frames of different sizes")
     last = max(found)
-    actual = [index if index in found else last for index in wanted]
+    pictures = [found.get(index, found[last]) for index in wanted]
     return Decoded(
-        rgb=np.stack([found[index][0] for index in actual]),
-        times_s=np.array([found[index][1] for index in actual], np.float64),
-        indices=np.array(actual, np.int64),
-        repeated=len(actual) - len(set(actual)),
+        rgb=np.stack([picture.rgb for picture in pictures]),  # [T,H,W,3]
+        times_s=np.array([picture.time_s for picture in pictures], np.float64),  # [T]
+        indices=np.array([picture.index for picture in pictures], np.int64),  # [T]
+        repeated=len(pictures) - len({picture.index for picture in pictures}),
     )

@@ -7,6 +7,7 @@ replies are pickles. `call` is the only entry; `probe.py` and `decode.py` give i
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 from nonlocal_core.errors import DecoderFault, UnreadableVideo, VideoError, VideoTooLarge
 from nonlocal_core.video.info import DecodeLimits
 
-START, FINISH = b"+", b"-"
+START, FINISH, STOP = b"+", b"-", b"."
 ANSWER_S = 30.0  # for the decoder process to load PyAV on a busy machine, once
 LONGEST_HEADER = 1 << 16
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}  # threads and arenas eat address space
@@ -36,7 +37,7 @@ PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 Message = tuple[dict[str, Any], bytes]
 
 
-def call(task: str, path: Path, limits: DecodeLimits, *, most_bytes: int = 0, **arguments: Any) -> Iterator[Message]:
+def call(task: str, path: Path, limits: DecodeLimits, *, most_bytes: int = 0, **arguments: Any) -> Generator[Message]:
     """What a fresh child says about the file: the header and the bytes (at most `most_bytes`) of each message.
 
     The child is dead when this ends, also when the caller stops listening.
@@ -165,6 +166,7 @@ class DecoderProcess:
                 [sys.executable, "-I", "-c", START_UP, str(theirs.fileno()), str(PACKAGE_PARENT)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 cwd="/",
                 env=ENVIRONMENT,
                 start_new_session=True,  # Ctrl-C in the terminal is for the server alone
@@ -181,8 +183,14 @@ class DecoderProcess:
 
     def close(self) -> None:
         """Ends it, and with it all its children."""
+        with contextlib.suppress(OSError):
+            self._control.send(STOP)  # closing would not do: a fork of this process may hold the socket too
         self._control.close()
-        self._process.wait()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 _current: DecoderProcess | None = None

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import av.error
+
 from nonlocal_core.video import container
 from nonlocal_core.video.info import DecodeLimits
+
+TOO_STRICT = {"codec_whitelist": "h264", "max_pixels": "1"}
+"""Values with which the picture, a GIF of four pixels, must not decode."""
 
 
 def open_locks(file: BinaryIO, limits: DecodeLimits, *, folder: str) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -28,22 +34,16 @@ def open_locks(file: BinaryIO, limits: DecodeLimits, *, folder: str) -> Iterator
         named.name = str(Path(folder) / "bait.mp4")  # FFmpeg looks for the picture beside this name
         return named
 
-    attempts = {
-        "all": lambda: container.open_container(bait(), limits),
-        "format_whitelist": lambda: open_with_only(bait(), "format_whitelist"),
-        "protocol_whitelist": lambda: open_with_only(bait(), "protocol_whitelist"),
-        "codec_whitelist": lambda: decode_first(bait(), {"codec_whitelist": "h264"}),
-        "max_pixels": lambda: decode_first(bait(), {"max_pixels": "1"}),
-    }
+    attempts: dict[str, Callable[[], object]] = {"all": lambda: container.open_container(bait(), limits)}
+    for name in ("format_whitelist", "protocol_whitelist"):
+        alone = {name: container.FORMAT_LOCKS[name]}
+        attempts[name] = partial(container.open_with, bait(), alone, {})
+    for name in container.decoder_locks(limits):
+        attempts[name] = partial(decode_first, bait(), {name: TOO_STRICT[name]})
     found = [name for name, attempt in attempts.items() if succeeds(attempt)]
     if not succeeds(lambda: decode_first(bait(), {})):
         found.append("bait")
     yield {"open": found}, b""
-
-
-def open_with_only(bait: BinaryIO, lock: str) -> None:
-    """Opens the bait behind a single lock."""
-    container.open_with(bait, {lock: container.FORMAT_LOCKS[lock]}, {})
 
 
 def decode_first(bait: BinaryIO, options: dict[str, str]) -> None:
@@ -54,13 +54,12 @@ def decode_first(bait: BinaryIO, options: dict[str, str]) -> None:
         for packet in opened.demux(opened.streams.video[0]):
             if decoder.decode(packet):
                 return
-    raise LookupError("no frame")
 
 
 def succeeds(attempt: Callable[[], object]) -> bool:
-    """Whether it got through."""
+    """Whether it got through; no other error than FFmpeg's own counts as its refusal."""
     try:
         attempt()
-    except Exception:  # PyAV has many errors for "no"; any of them will do
+    except av.error.FFmpegError:
         return False
     return True

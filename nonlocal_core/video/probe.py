@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 from nonlocal_core.errors import UnreadableVideo
 from nonlocal_core.video.info import DEFAULT_LIMITS, DecodeLimits, VideoInfo
@@ -17,7 +19,30 @@ def probe_video(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> VideoInfo:
         VideoTooLarge: a frame is too large, or reading takes too much time or memory.
     """
     replies = list(call("probe", Path(path), limits))
-    if len(replies) != 1:
-        raise UnreadableVideo("the decoder gave no answer")
-    fields = {name: value for name, value in replies[0][0].items() if name != "bytes"}
-    return VideoInfo(**fields)
+    return checked(replies[0][0] if replies else {})
+
+
+def checked(header: dict[str, Any]) -> VideoInfo:
+    """The child's answer as a `VideoInfo`. The file may have taken the child over, so nothing in it is believed.
+
+    Raises:
+        UnreadableVideo: it makes no sense.
+    """
+    try:
+        info = VideoInfo(
+            container=str(header["container"])[:40],
+            codec=str(header["codec"])[:40],
+            width=int(header["width"]),
+            height=int(header["height"]),
+            rotation=int(header["rotation"]),
+            frames=int(header["frames"]),
+            duration_s=float(header["duration_s"]),
+            rate_hz=float(header["rate_hz"]),
+            truncated=header["truncated"] is True,
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise UnreadableVideo("the decoder's answer makes no sense") from None
+    measures = (info.width, info.height, info.frames, info.duration_s, info.rate_hz)
+    if not all(math.isfinite(each) and each > 0 for each in measures) or info.rotation not in (0, 90, 180, 270):
+        raise UnreadableVideo("the decoder's answer makes no sense")
+    return info

@@ -35,7 +35,9 @@ def _observer(stage: str) -> BlockSpec:
     return BlockSpec(after=stage, kind="gaussian", similarity="cosine", scale=1 / TEMPERATURE, residual="absent")
 
 
-TEMPERATURE = 0.05  # cosines of one clip's features spread over about 0.2; a row's logits then spread over about 4
+# Cosines of one clip's features spread over about 0.1, a row's logits then over about 1. Sharper is possible, but
+# some features live in one channel, where float16 would cost more than 0.2 % of a weight.
+TEMPERATURE = 0.1
 
 DEFAULT = ModelCard(
     name="default",

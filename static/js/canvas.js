@@ -62,7 +62,7 @@ function paintHeat(context, {x, y, size, grid, values, opacity}) {
   const pixels = new ImageData(grid.w, grid.h);
   values.forEach((value, n) => {
     const [red, green, blue] = viridis(value);
-    pixels.data.set([red, green, blue, 255], 4 * n);
+    pixels.data.set([red, green, blue, 255 * (0.45 + 0.55 * Math.sqrt(value))], 4 * n);   // the picture stays in sight
   });
   const map = Object.assign(document.createElement('canvas'), {width: grid.w, height: grid.h});
   map.getContext('2d').putImageData(pixels, 0, 0);
@@ -75,7 +75,7 @@ function paintHeat(context, {x, y, size, grid, values, opacity}) {
 
 function paintCell(context, {role, box, colour, opacity}) {
   context.save();
-  context.globalAlpha = role === 'tail' ? 1 : opacity * 0.8;
+  context.globalAlpha = role === 'tail' ? opacity : opacity * 0.8;
   context.lineWidth = role === 'tail' ? 4.5 : 2.5;
   context.strokeStyle = `rgba(${CASING}, ${role === 'tail' ? 0.85 : 0.5})`;
   context.strokeRect(box.x, box.y, box.width, box.height);

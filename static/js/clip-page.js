@@ -41,7 +41,7 @@ function fail(clip) {
 async function arrive(clip) {
   find('.job').hidden = true;
   setText(find('.clip-facts'), facts(clip));
-  clip.notes.forEach(note);
+  find('.clip-facts').append(...clip.notes.map((text) => make('span', {}, text)));
   try {
     const [blocks, image] = await Promise.all([readBlocks(clip.id), loadImage(clip.frames.url)]);
     if (!blocks.length) throw new Error('This network has no non-local block.');
@@ -56,11 +56,14 @@ async function arrive(clip) {
   }
 }
 
-function note(text) {
-  const close = make('button', {type: 'button', className: 'quiet', ariaLabel: 'Dismiss'}, '×');
-  const line = make('p', {className: 'notice'}, make('span', {}, text), close);
-  close.addEventListener('click', () => line.remove());
-  find('.notices').append(line);
+/** A line above the lens, once per text; `remedy` = {label, act} gives it a button. */
+function note(text, remedy = null) {
+  const board = find('.notices');
+  for (const other of [...board.children]) if (other.firstChild.textContent === text) other.remove();
+  const button = make('button', {type: 'button', className: 'quiet', ariaLabel: remedy ? remedy.label : 'Dismiss'}, remedy?.label ?? '×');
+  const line = make('p', {className: 'notice'}, make('span', {}, text), button);
+  button.addEventListener('click', () => { line.remove(); remedy?.act(); });
+  board.append(line);
 }
 
 /** Keys, play and the help dialog. */

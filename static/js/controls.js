@@ -31,7 +31,7 @@ function station({name, kind, queryGrid, keyGrid}) {
   const title = `${kindText(kind)}; queries ${gridText(queryGrid)}, keys ${gridText(keyGrid)} (time, rows, columns)`;
   return make('label', {title},
     make('input', {type: 'radio', name: 'block', value: name}),
-    make('span', {className: 'rail-name', textContent: name}),
+    name,
     make('span', {className: 'rail-grid', textContent: `${gridText(queryGrid)}, ${kindText(kind)}`}));
 }
 
@@ -46,7 +46,10 @@ function chosenFrames(root, world) {
 function show(root, state, world) {
   root.dataset.view = state.view;
   for (const [name, value] of [['block', state.block], ['direction', state.direction], ['view', state.view]]) {
-    for (const input of root.querySelectorAll(`input[name=${name}]`)) input.checked = input.value === value;
+    const input = root.querySelector(`input[name=${name}][value="${CSS.escape(value)}"]`);
+    if (input.checked) continue;
+    input.checked = true;
+    if (name === 'block') input.parentElement.scrollIntoView({block: 'nearest', inline: 'nearest'});
   }
   find('#k', root).value = state.k;
   setText(find('#k-shown', root), String(state.k));

@@ -12,7 +12,7 @@ import {openPanel, showBlock} from './panel.js';
 import {parseSafetensors} from './safetensors.js';
 import {sceneOf} from './scene.js';
 import {layoutFor, openStage} from './stage.js';
-import {blockOf, initialState, reduce} from './state.js';
+import {blockOf, initialState, MOST_PINS, reduce} from './state.js';
 import {suggestedCell} from './suggest.js';
 import {openTimeline} from './timeline.js';
 import {bytesText} from './words.js';
@@ -23,7 +23,8 @@ const UNDOABLE = ['pin', 'unpin', 'clear'];
 const PASSING = ['point', 'move'];
 
 /**
- * Opens the lens in `root` for a clip of `world` whose frames are in `sheet` = {image, frames}.
+ * Opens the lens in `root` for a clip of `world` whose frames are in `sheet` = {image, frames};
+ * `note(text, {label, act})` tells the person something, with a button if there is something to do.
  * Returns the lens: {dispatch, state, scene, layout, world, ...}, which the parts of the page share.
  */
 export function openLens(root, {world, sheet, note}) {
@@ -33,7 +34,7 @@ export function openLens(root, {world, sheet, note}) {
   let state = reduce(initialState(world), {type: 'restore', question: linked.question}, world);
   let scene = {items: [], active: null, hidden: 0, softmax: true};
   let inspected = null, asked = false, tableDue = 0, linkDue = 0, sayDue = 0;
-  linked.notes.forEach(note);
+  linked.notes.forEach((text) => note(text));
 
   const lens = {
     world, dispatch,
@@ -54,7 +55,10 @@ export function openLens(root, {world, sheet, note}) {
   function dispatch(action) {
     const before = state;
     state = reduce(state, action, world);
-    if (state === before) return;
+    if (state === before) {
+      if (action.type === 'pin') note(`${MOST_PINS} questions are pinned, the most there can be. Click a pin to take it away.`);
+      return;
+    }
     if (!PASSING.includes(action.type)) writeLink(action.type);
     if (['move', 'frameStep', 'pin', 'clear', 'block', 'direction', 'activate'].includes(action.type)) announce();
     requestDraw();
@@ -76,7 +80,9 @@ export function openLens(root, {world, sheet, note}) {
     stage.paint(scene, layout, inspected);
     timeline.paint(scene, state, layout.width);
     setText(find('.stage-wait', root), entry.words);
+    root.dataset.ready = entry.field ? state.block : '';
     showHeatScale(root, state, scene);
+    find('.pins-legend', root).hidden = new Set(scene.items.map(({question}) => question)).size < 3;   // none, the active, another
     tableDue ||= setTimeout(drawPanel, scene.items.length ? TABLE_MS : 0);
   }
 
@@ -112,10 +118,7 @@ export function openLens(root, {world, sheet, note}) {
       entry.words = '';
     } catch (error) {
       entry.words = `${block.name} could not be loaded. ${error.message}`;
-      note(`${entry.words} Choose the block again to try once more.`);
-      fields.delete(block.name);
-      setText(find('.stage-wait', root), entry.words);
-      return;
+      note(entry.words, {label: 'Try again', act: () => { fields.delete(block.name); requestDraw(); }});
     }
     requestDraw();
   }

@@ -97,7 +97,7 @@ function readPins(question, parameters, world, notes) {
   });
   const kept = cells.filter((cell) => hasCell(grid, cell)).slice(0, MOST_PINS);
   if (kept.length < cells.length) {
-    notes.push(`${cells.length - kept.length} of the link's ${cells.length} questions lie outside the grid of ${question.block}.`);
+    notes.push(`Of the link's ${cells.length} questions, ${kept.length} lie within the grid of ${question.block} and are asked.`);
   }
   question.pins = kept.map((cell) => centreOf(grid, cell, world.total));
   const on = parameters.get('on') ?? '';

@@ -125,6 +125,6 @@ export function showPredictions(root, predictions) {
 export function showBlock(root, state, world) {
   const block = blockOf(state, world);
   const {queryGrid, keyGrid} = block;
-  setText(find('.block-facts', root), `${block.name} (stage ${block.stage}): ${kindText(block.kind)} affinity over ${block.channels} channels; `
+  setText(find('.block-facts', root), `${block.name}${block.stage === block.name ? '' : ` (stage ${block.stage})`}: ${kindText(block.kind)} affinity over ${block.channels} channels; `
     + `asks from ${gridText(queryGrid)} cells, answers lie on ${gridText(keyGrid)} (time × rows × columns).`);
 }

@@ -67,7 +67,7 @@ function arrowOf({rank, cell, weight, mass}, {question, layout, world, look, spa
   const end = centreOf(ends, cell, world.total);
   const seconds = secondsBetween(span, start.frame, endSpan, end.frame, world.times);
   const from = onStage(span, start, layout), to = onStage(endSpan, end, layout);
-  const share = Math.abs(weight) / strongest;
+  const share = Math.sqrt(Math.abs(weight) / strongest);      // a root: rows are peaked, and weak arrows must be seen
   const present = layout.view === 'strip' || covers(endSpan, layout.frames[0]);
   const length = world.times.at(-1) - world.times[0];
   return {
@@ -109,17 +109,18 @@ function headCells(layout) {
   return ({span, question, colour, opacity}) => outlines(span, 'head', question, colour, opacity, layout);
 }
 
-/** The box of a span on every shown frame that it covers. */
+/** The box of a span on every shown frame that it covers; the player shows a tail of any frame, faintly. */
 function outlines(span, role, question, colour, opacity, layout) {
   return layout.frames.flatMap((frame, position) => {
-    if (!covers(span, frame)) return [];
+    const ghost = !covers(span, frame);
+    if (ghost && !(role === 'tail' && layout.view === 'player')) return [];
     const {x, y} = corner(position, layout);
     const {size} = layout;
     const box = {
       x: x + span.left * size, y: y + span.top * size,
       width: (span.right - span.left) * size, height: (span.bottom - span.top) * size,
     };
-    return [{kind: 'cell', role, frame, box, colour, opacity, question}];
+    return [{kind: 'cell', role, frame, box, colour, opacity: ghost ? 0.45 : opacity, question}];
   });
 }
 

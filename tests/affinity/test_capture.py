@@ -1,10 +1,12 @@
 """Recording: what the hook sees is what the network used."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from nonlocal_core.affinity.capture import capture, field_of, recorded_affinities
+from nonlocal_core.affinity.capture import as_kept, capture, field_of, recorded_affinities
 from nonlocal_core.geometry import Grid, cell_of
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.pairwise import Pairwise
@@ -54,3 +56,14 @@ def test_recording_changes_no_number_and_leaves_no_hook():
 def test_a_batch_of_two_is_refused():
     with pytest.raises(ValueError, match="one clip at a time, got a batch of 2"):
         capture(small_model("gaussian"), torch.zeros(2, 3, 8, 64, 64))
+
+
+def test_what_is_kept_is_float16_with_its_own_log_sum_exp(make_field):
+    field = make_field()
+
+    kept = as_kept(field)
+
+    assert kept.theta.dtype == kept.phi.dtype == np.float16
+    again = replace(kept, given_log_sum_exp=None)             # computed in NumPy from the same operands
+    np.testing.assert_allclose(kept.log_sum_exp, again.log_sum_exp, rtol=1e-5)
+    assert as_kept(make_field("dot_product")).given_log_sum_exp is None

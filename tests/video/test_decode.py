@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import av
 import numpy as np
 import pytest
 
-from nonlocal_core.errors import QueryError, UnreadableVideo
-from nonlocal_core.video import Sampling, clip_frames, decode_frames, probe_video
+from nonlocal_core.errors import QueryError, UnreadableVideo, VideoTooLarge
+from nonlocal_core.video import DecodeLimits, Sampling, clip_frames, decode_frames, probe_video
 
 UPRIGHT, CLOCKWISE, HALF, COUNTER = (1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)
 
@@ -172,21 +173,35 @@ def test_transparency_is_dropped(film):
     )
 
 
-def test_a_film_that_changes_size_keeps_the_first_shape(tmp_path, film):
-    small, large = (
-        film("a.avi", codec="mpeg4", numbers=range(3)),
-        film("b.avi", codec="mpeg4", size=(320, 240), numbers=range(3)),
-    )
-    import av
+def joined(path, first, second):
+    """A film that goes on in another size."""
+    with av.open(str(path), "w") as out, av.open(str(first)) as one, av.open(str(second)) as two:
+        stream = out.add_stream_from_template(one.streams.video[0])
+        packets = [packet for each in (one, two) for packet in each.demux(video=0) if packet.size]
+        for place, packet in enumerate(packets):
+            packet.stream, packet.pts, packet.dts = stream, place, place
+            out.mux(packet)
+    return path
 
-    with av.open(str(tmp_path / "both.mkv"), "w") as out, av.open(str(small)) as first, av.open(str(large)) as second:
-        stream = out.add_stream_from_template(first.streams.video[0])
-        for place, packet in enumerate([*first.demux(video=0), *second.demux(video=0)]):
-            if packet.size:
-                packet.stream, packet.pts, packet.dts = stream, place, place
-                out.mux(packet)
 
-    assert take(tmp_path / "both.mkv", 0, 5).rgb.shape[1:] == (120, 160, 3)
+def test_a_film_that_changes_size_keeps_the_first_shape(tmp_path, film, read_number):
+    small = film("a.avi", codec="mpeg4", numbers=[1, 2, 3])
+    large = film("b.avi", codec="mpeg4", size=(320, 240), numbers=[4, 5, 6])
+
+    taken = take(joined(tmp_path / "both.mkv", small, large), 0, 5)
+
+    assert [read_number(rgb) for rgb in taken.rgb] == [1, 6]
+    assert taken.rgb.shape[1:] == (120, 160, 3)
+
+
+def test_a_film_that_grows_too_large_is_refused(tmp_path, film):
+    """By a few rows, which the decoder itself would let pass."""
+    small = film("a.avi", codec="mpeg4", numbers=range(3))
+    larger = film("b.avi", codec="mpeg4", size=(160, 136), numbers=range(3))
+    path = joined(tmp_path / "both.mkv", small, larger)
+
+    with pytest.raises(VideoTooLarge, match="160×136"):
+        take(path, 0, 5, limits=replace(DecodeLimits(), pixels=160 * 120))
 
 
 def test_a_film_without_a_whole_frame_is_unreadable(film):

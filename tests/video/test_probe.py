@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from nonlocal_core.errors import UnreadableVideo, VideoTooLarge
 from nonlocal_core.video import DecodeLimits, probe_video
+from nonlocal_core.video.reading import PacketCount
 
 LIMITS = DecodeLimits()
 
@@ -108,9 +110,7 @@ def test_frames_are_counted_and_not_believed(film):
 
 
 @pytest.mark.parametrize(
-    ("limits", "frames"),
-    [(replace(LIMITS, frames=10), 10), (replace(LIMITS, seconds=0.4), 10)],
-    ids=["frames", "seconds"],
+    "limits", [replace(LIMITS, frames=10), replace(LIMITS, seconds=0.4)], ids=["frames", "seconds"]
 )
 def test_a_long_film_is_cut_and_says_so(film, limits):
     info = probe_video(film("a.avi", codec="mpeg4"), limits)
@@ -123,6 +123,16 @@ def test_a_film_just_as_long_as_allowed_is_not_cut(film):
     info = probe_video(film("a.avi", codec="mpeg4"), replace(LIMITS, frames=40, seconds=1.6))
 
     assert (info.frames, info.truncated) == (40, False)
+
+
+def test_a_header_that_claims_empty_packets_without_end_is_cut():
+    """FFmpeg's demuxers drop most of these themselves, so here they are made up."""
+    count = PacketCount(SimpleNamespace(average_rate=25), replace(LIMITS, frames=10))
+    empty = SimpleNamespace(pts=None, dts=None, time_base=None, size=0, is_discard=False)
+
+    packets = next(number for number in range(1, 1000) if count.full(empty))
+
+    assert (packets, count.frames, count.truncated) == (21, 0, True)
 
 
 def test_large_frames_are_refused(numbered):
