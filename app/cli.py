@@ -31,7 +31,10 @@ def _declare_serve(commands: Any) -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--data", type=Path, help="folder that holds everything that is kept (default .data)")
     parser.add_argument(
-        "--model", action="append", metavar="NAME", help="a name from `models` or a file; may be repeated, first is default"
+        "--model",
+        action="append",
+        metavar="NAME",
+        help="a name from `models` or a file; may be repeated, first is default",
     )
 
 
@@ -50,14 +53,18 @@ class _Server(uvicorn.Server):
 
 
 def _run_serve(options: argparse.Namespace) -> int:
-    given = {"data": options.data, "models": tuple(options.model) if options.model else None}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    given: dict[str, Any] = {}
+    if options.data:
+        given["data"] = options.data
+    if options.model:
+        given["models"] = tuple(options.model)
+    settings = Settings(**given)
     config = uvicorn.Config(
         create_app(settings),
         host=options.host,
         port=options.port,
         log_level="warning",
-        timeout_graceful_shutdown=5,                         # event streams stay open for as long as they may
+        timeout_graceful_shutdown=5,  # event streams stay open for as long as they may
     )
     server = _Server(config)
     asyncio.run(server.serve())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The web app; its lifespan opens the database and runs the worker."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         await asyncio.to_thread(self_test)  # refuse to start with a decoder that is not safe
         engine = open_database(settings.data, settings.database_url)
         library = Library(engine, settings.data)

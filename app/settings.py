@@ -13,10 +13,14 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NONLOCAL_LENS_", frozen=True, extra="forbid")
 
-    data: Path = Field(Path(".data"), description="folder that holds everything that is kept")
-    database_url: str | None = Field(None, description="Postgres URL; a SQLite file in the data folder when unset")
+    data: Path = Field(default=Path(".data"), description="folder that holds everything that is kept")
+    database_url: str | None = Field(
+        default=None, description="Postgres URL; a SQLite file in the data folder when unset"
+    )
     models: tuple[str, ...] = Field(("default",), min_length=1, description="names or files; the first is the default")
-    upload_limit_bytes: int = Field(200_000_000, gt=0, description="largest video that is accepted")
-    queue_limit: int = Field(50, gt=0, description="clips that may wait or run at once; more get 429")
-    ttl_s: float | None = Field(None, gt=0, description="seconds a clip is kept, samples excepted; unset: for ever")
-    samples: bool = Field(True, description="whether the three sample clips are analysed at first start")
+    upload_limit_bytes: int = Field(default=200_000_000, gt=0, description="largest video that is accepted")
+    queue_limit: int = Field(default=50, gt=0, description="clips that may wait or run at once; more get 429")
+    ttl_s: float | None = Field(
+        default=None, gt=0, description="seconds a clip is kept, samples excepted; unset: for ever"
+    )
+    samples: bool = Field(default=True, description="whether the three sample clips are analysed at first start")

@@ -66,7 +66,9 @@ def add_command(commands: Subparsers, name: str, run: Any, summary: str, example
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="default", metavar="NAME", help="a name from `models`, or a .safetensors file")
+    parser.add_argument(
+        "--model", default="default", metavar="NAME", help="a name from `models`, or a .safetensors file"
+    )
     parser.add_argument("--start-s", type=float, default=0.0, metavar="S", help="where the clip starts, in seconds")
 
 
@@ -97,10 +99,17 @@ def _run_analyse(options: argparse.Namespace) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
         AffinityStore(options.out.parent).write(options.out.name, analysis, {"model": options.model})
     best = (-analysis.scores).argsort()[:5]
-    predictions = [{"label": analysis.labels[i], "probability": float(analysis.scores[i])} for i in best]
+    predictions: list[dict[str, Any]] = [
+        {"label": analysis.labels[i], "probability": float(analysis.scores[i])} for i in best
+    ]
     if options.json:
         blocks = [
-            {"name": name, "kind": field.kind, "query_grid": asdict(field.query_grid), "key_grid": asdict(field.key_grid)}
+            {
+                "name": name,
+                "kind": field.kind,
+                "query_grid": asdict(field.query_grid),
+                "key_grid": asdict(field.key_grid),
+            }
             for name, field in analysis.fields.items()
         ]
         print(json.dumps({"predictions": predictions, "blocks": blocks, "notes": analysis.notes}, indent=2))
@@ -221,4 +230,3 @@ def _run_doctor(options: argparse.Namespace) -> int:
 
 def _size(grid: Grid) -> str:
     return f"{grid.t}x{grid.h}x{grid.w}"
-

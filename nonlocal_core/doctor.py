@@ -35,9 +35,9 @@ def examine(data: Path) -> list[Finding]:
 
 def _finding(what: str, check: Callable[[], str]) -> Finding:
     try:
-        return Finding(what, True, check())
+        return Finding(what, good=True, words=check())
     except (LensError, OSError) as error:
-        return Finding(what, False, str(error))
+        return Finding(what, good=False, words=str(error))
 
 
 def _decoder() -> str:

@@ -109,7 +109,7 @@ def span_of(grid: Grid, cell: GridPoint, frames: int) -> Span:
         CellOutsideGrid: the cell is not in the grid.
     """
     flat_index(grid, cell)
-    first = -(-cell.t * frames // grid.t)                    # ceil: the first frame that cell_at sends here
+    first = -(-cell.t * frames // grid.t)  # ceil: the first frame that cell_at sends here
     last = -(-(cell.t + 1) * frames // grid.t) - 1
     return Span(first, last, cell.w / grid.w, cell.h / grid.h, (cell.w + 1) / grid.w, (cell.h + 1) / grid.h)
 

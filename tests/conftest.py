@@ -13,6 +13,7 @@ from nonlocal_core.geometry import Grid
 from tests.server import LensServer
 
 ROOT = Path(__file__).parents[1]
+QUERIES, KEYS = Grid(2, 4, 6), Grid(2, 2, 3)  # keys pooled 2x2
 SHARED = ROOT.parent / "shared"
 
 
@@ -45,7 +46,7 @@ def analysis(model, sample):
 def make_field():
     """A small random field of any kind; queries and keys on different grids, height and width different."""
 
-    def make(kind="embedded_gaussian", *, scale=0.5, seed=0, query_grid=Grid(2, 4, 6), key_grid=Grid(2, 2, 3)):
+    def make(kind="embedded_gaussian", *, scale=0.5, seed=0, query_grid=QUERIES, key_grid=KEYS):
         random = np.random.default_rng(seed)
         theta = random.standard_normal((query_grid.cells, 8)).astype(np.float32)
         phi = random.standard_normal((key_grid.cells, 8)).astype(np.float32)
@@ -93,7 +94,9 @@ def page(chromium):
     complaints = []
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+    )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()

@@ -53,7 +53,13 @@ class Reference:
 def questions(block: str, count: int) -> list[dict]:
     random = np.random.default_rng(7)
     return [
-        {"block": block, "frame": int(random.integers(32)), "x": random.random(), "y": random.random(), "direction": way}
+        {
+            "block": block,
+            "frame": int(random.integers(32)),
+            "x": random.random(),
+            "y": random.random(),
+            "direction": way,
+        }
         for way in ("forward", "reverse")
         for _ in range(count)
     ]
@@ -73,7 +79,7 @@ def subject(request, server, sample_id, sample, analysis, model):
 @pytest.fixture(scope="module")
 def references(subject, model) -> dict[str, Reference]:
     batch = normalise(subject[0].clip.rgb, model.spec.mean, model.spec.std)
-    _, fields = nl.capture(model, torch.from_numpy(batch))    # float32, before anything is rounded
+    _, fields = nl.capture(model, torch.from_numpy(batch))  # float32, before anything is rounded
     return {block: Reference(fields[block]) for block in BLOCKS}
 
 

@@ -23,7 +23,7 @@ def test_observing_blocks_leave_the_prediction_as_it_is(analysis, model):
 
     from nonlocal_core.video import normalise
 
-    bare = nl.load_model(model.card.weights)                  # the same weights without blocks
+    bare = nl.load_model(model.card.weights)  # the same weights without blocks
     with torch.inference_mode():
         logits = bare(torch.from_numpy(normalise(analysis.clip.rgb, model.spec.mean, model.spec.std)))
 

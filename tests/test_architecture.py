@@ -13,12 +13,13 @@ ROOT = Path(__file__).parents[1]
 
 # From the bottom up, as DESIGN.md draws it; a module may import from its own layer (its own group of names) or below.
 LAYERS = [
-    {"nonlocal_core.errors"},
+    {"nonlocal_core.errors", "nonlocal_core.tensor_file"},
     {"nonlocal_core.geometry"},
     {"nonlocal_core.model", "nonlocal_core.video"},
     {"nonlocal_core.affinity", "nonlocal_core.zoo"},
     {"nonlocal_core.analysis", "nonlocal_core.doctor"},
-    {"nonlocal_core.cli", "nonlocal_core"},
+    {"nonlocal_core"},
+    {"nonlocal_core.cli"},
     {"app.problems", "app.settings", "app.security"},
     {"app.database", "app.uploads", "app.library"},
     {"app.jobs"},
@@ -26,13 +27,17 @@ LAYERS = [
     {"app.errors", "app.services"},
     {"app.routes"},
     {"app.main"},
-    {"app.cli", "app.__main__", "app"},
+    {"app.cli"},
+    {"app.__main__", "app"},
 ]
 MODULES = sorted([*(ROOT / "nonlocal_core").rglob("*.py"), *(ROOT / "app").rglob("*.py")])
 
 
 def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+NAMES = {module_of(path) for path in MODULES}
 
 
 def place_of(module: str) -> tuple[int, str]:
@@ -47,7 +52,8 @@ def imports_of(path: Path) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = [ast.Pass()]
-    found = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
+    named = [(n.module, alias.name) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for alias in n.names]
+    found = {f"{module}.{name}" if f"{module}.{name}" in NAMES else str(module) for module, name in named}
     found |= {alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names}
     return {name for name in found if name.split(".")[0] in ("app", "nonlocal_core")}
 

@@ -37,7 +37,12 @@ def errors(*statuses: int) -> ErrorOf:
     "",
     status_code=202,
     responses={200: {"model": ClipOut, "description": "known already"}, **errors(404, 413, 422, 429, 507)},
-    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
 )
 async def upload_clip(
     request: Request,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.pages import error_page, page
 from app.problems import UploadTooLarge
 from app.routes.about import version_of
-from app.routes.clips import list_clips, submit
+from app.routes.clips import chosen_model, list_clips, submit
 from app.schemas import ModelOut
 from app.services import AnyClip, Ask
 
@@ -57,7 +59,8 @@ async def upload_form(request: Request, services: Ask) -> Response:
             while piece := await file.read(1 << 20):
                 yield piece
 
-        services.queue.ensure_room()
+        model = chosen_model(services, str(form["model"]) if "model" in form else None)
+        await asyncio.to_thread(services.queue.ensure_room)
         received = await services.receiver.receive(chunks(), limit)
-        answer = await submit(services, received, file.filename or "video", services.settings.models[0], 0.0)
+        answer = await submit(services, received, file.filename or "video", model, start_s=0.0)
     return RedirectResponse(answer.headers["location"].removeprefix("/api/v1"), 303)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ _CHUNK = 2048  # queries at a time in `_log_sum_exp`: 2048 x 3136 float32 are 26
 
 
 @contextmanager
-def recorded_affinities(model: Model) -> Iterator[dict[str, Affinity]]:
+def recorded_affinities(model: Model) -> Generator[dict[str, Affinity]]:
     """Within it, each forward pass of `model` leaves {block name: Affinity of the whole batch}, in network order."""
     found: dict[str, Affinity] = {}
 
@@ -81,10 +81,13 @@ def _grid(operand: Tensor) -> Grid:
 
 
 def _places(operand: Tensor) -> NDArray[np.float32]:
-    return operand[0].flatten(1).T.float().contiguous().detach().cpu().numpy()           # [cells, C]
+    return operand[0].flatten(1).T.float().contiguous().detach().cpu().numpy()  # [cells, C]
 
 
 def _log_sum_exp(theta: Tensor, phi: Tensor, scale: float) -> NDArray[np.float32]:
     keys = phi.float().T
-    parts = [(scale * (chunk.float() @ keys)).logsumexp(1) for chunk in theta.split(_CHUNK)]  # each [chunk, K]
+    parts: list[Tensor] = []
+    for start in range(0, len(theta), _CHUNK):
+        logits = scale * (theta[start : start + _CHUNK].float() @ keys)  # [chunk, K]
+        parts.append(logits.logsumexp(1))
     return torch.cat(parts).numpy()

@@ -11,7 +11,6 @@ checksum is named, never read.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import shutil
@@ -22,10 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError, deserialize
-from safetensors.numpy import save
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from nonlocal_core import tensor_file
 from nonlocal_core.affinity.field import AffinityField
 from nonlocal_core.errors import AnalysisNotFound, DamagedAnalysis, UnknownBlock
 from nonlocal_core.geometry import Grid
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from nonlocal_core.analysis import Analysis
 
 MANIFEST, FRAMES = "manifest.json", "frames.jpg"
+_KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
 _JPEG_QUALITY = 92  # a 32-frame sheet of 224 px is about 600 kB; block artefacts stay invisible at 2x
 
 
@@ -169,14 +168,12 @@ def features_name(block: str) -> str:
 
 def field_to_bytes(field: AffinityField, block: str) -> bytes:
     """theta and phi as float16, the log-sum-exp as float32, kind, scale and grids in the header: safetensors."""
-    # safetensors writes memory as it lies: a transposed view would be written untransposed
-    operands = {"theta": field.theta, "phi": field.phi}
-    tensors: dict[str, NDArray[Any]] = {name: np.ascontiguousarray(x, np.float16) for name, x in operands.items()}
+    arrays: tensor_file.Arrays = {"theta": field.theta.astype(np.float16), "phi": field.phi.astype(np.float16)}
     if field.has_softmax:
-        tensors["lse"] = field.log_sum_exp
+        arrays["lse"] = field.log_sum_exp
     grids = {"query_grid": field.query_grid, "key_grid": field.key_grid}
     header = {"block": block, "kind": field.kind, "scale": repr(field.scale)}
-    return save(tensors, header | {name: f"{grid.t},{grid.h},{grid.w}" for name, grid in grids.items()})
+    return tensor_file.to_bytes(arrays, header | {name: f"{grid.t},{grid.h},{grid.w}" for name, grid in grids.items()})
 
 
 def field_from_bytes(content: bytes, block: str) -> AffinityField:
@@ -186,16 +183,17 @@ def field_from_bytes(content: bytes, block: str) -> AffinityField:
         DamagedAnalysis: the content is not such a file.
     """
     try:
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
-        arrays = {
-            name: np.frombuffer(view["data"], {"F16": np.float16, "F32": np.float32}[view["dtype"]]).reshape(view["shape"])
-            for name, view in deserialize(content)
-        }
-        query_grid, key_grid = (Grid(*map(int, header[name].split(","))) for name in ("query_grid", "key_grid"))
+        header, arrays = tensor_file.from_bytes(content)
         return AffinityField(
-            header["kind"], float(header["scale"]), query_grid, key_grid, arrays["theta"], arrays["phi"], arrays.get("lse")
+            kind=_KIND.validate_python(header["kind"]),
+            scale=float(header["scale"]),
+            query_grid=Grid(*map(int, header["query_grid"].split(","))),
+            key_grid=Grid(*map(int, header["key_grid"].split(","))),
+            theta=arrays["theta"],
+            phi=arrays["phi"],
+            given_log_sum_exp=arrays.get("lse"),
         )
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise DamagedAnalysis(features_name(block)) from error
 
 
@@ -212,7 +210,7 @@ def sprite_sheet(rgb: NDArray[np.uint8]) -> Image.Image:
 
 def _write_files(folder: Path, analysis: Analysis, provenance: dict[str, str]) -> Manifest:
     sheet = sprite_sheet(analysis.clip.rgb)
-    sheet.save(folder / FRAMES, quality=_JPEG_QUALITY, subsampling=0)    # 4:4:4: edges keep their colour
+    sheet.save(folder / FRAMES, quality=_JPEG_QUALITY, subsampling=0)  # 4:4:4: edges keep their colour
     checksums = {FRAMES: hashlib.sha256((folder / FRAMES).read_bytes()).hexdigest()}
     blocks: list[StoredBlock] = []
     for name, field in analysis.fields.items():
@@ -264,8 +262,8 @@ def _stored_frames(analysis: Analysis, sheet: Image.Image) -> StoredFrames:
 
 def _stored_predictions(analysis: Analysis) -> list[StoredPrediction]:
     scores = analysis.scores
-    order = np.argsort(-scores, kind="stable")
-    return [StoredPrediction(index=int(i), label=analysis.labels[i], probability=float(scores[i])) for i in order]
+    order: list[int] = np.argsort(-scores, kind="stable").tolist()
+    return [StoredPrediction(index=i, label=analysis.labels[i], probability=float(scores[i])) for i in order]
 
 
 def _sync(path: Path) -> None:

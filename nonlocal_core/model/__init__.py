@@ -1,1 +1,1 @@
-"""The network: `spec.py` (what), `pairwise.py` and `block.py` (the non-local block), `inception.py`, `build.py` (all of it)."""
+"""The network: `spec.py` (what), `pairwise.py` and `block.py` (the non-local block), `inception.py`, `build.py`."""

@@ -35,14 +35,14 @@ class NonLocalBlock(nn.Module):
     def _initialise(self) -> None:
         for conv in (self.theta, self.phi, self.g, self.w_z[0]):
             if isinstance(conv, nn.Conv3d):
-                nn.init.normal_(conv.weight, std=0.01)                   # as in the authors' release, see FACTS
+                nn.init.normal_(conv.weight, std=0.01)  # as in the authors' release, see FACTS
                 assert conv.bias is not None
                 nn.init.zeros_(conv.bias)
-        nn.init.zeros_(self.w_z[1].weight)                               # pyright: ignore[reportArgumentType]
+        nn.init.zeros_(self.w_z[1].weight)  # pyright: ignore[reportArgumentType]
 
     def forward(self, x: Tensor) -> Tensor:
         """Relate every place of x to every other and add the result to x."""
-        theta, phi = self.theta(x), self._keys(self.phi, x)              # [N, C', T, H, W], [N, C', T, H/2, W/2]
+        theta, phi = self.theta(x), self._keys(self.phi, x)  # [N, C', T, H, W], [N, C', T, H/2, W/2]
         if self.spec.similarity == "cosine":
             theta, phi = functional.normalize(theta, dim=1), functional.normalize(phi, dim=1)
         affinity = self.pairwise(theta, phi)

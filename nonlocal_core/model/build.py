@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Model(nn.Module):
     """A video classifier with non-local blocks, built from its spec; weights are random until loaded.
 
-    `labels` name the classes in the classifier's order; `card` says where the weights come from, None while they are random.
-    `blocks[name]` is the block after stage `name`, in network order.
+    `labels` name the classes in the classifier's order; `card` says where the weights come from, None when they are
+    random. `blocks[name]` is the block after stage `name`, in network order.
     """
 
     def __init__(self, spec: ModelSpec, labels: tuple[str, ...] = (), card: ModelCard | None = None) -> None:

@@ -33,7 +33,7 @@ def same_padding(size: tuple[int, ...], kernel: Triple, stride: Triple) -> list[
     pads: list[int] = []
     for length, k, s in zip(reversed(size), reversed(kernel), reversed(stride), strict=True):
         total = max((-(-length // s) - 1) * s + k - length, 0)
-        pads += [total // 2, total - total // 2]                         # the odd one goes behind
+        pads += [total // 2, total - total // 2]  # the odd one goes behind
     return pads
 
 
@@ -44,12 +44,12 @@ class Unit3D(nn.Module):
         super().__init__()
         self.conv = nn.Conv3d(channels, out, kernel, stride, bias=False)
         self.bn = nn.BatchNorm3d(out, eps=1e-3)
-        self.bn.register_parameter("weight", None)                       # the release has no scale
+        self.bn.register_parameter("weight", None)  # the release has no scale
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, T, H, W] -> [N, out, ceil(T/s), ceil(H/s), ceil(W/s)]."""
         kernel, stride = self.conv.kernel_size, self.conv.stride
-        pads = same_padding(tuple(x.shape[2:]), kernel, stride)          # pyright: ignore[reportArgumentType]
+        pads = same_padding(tuple(x.shape[2:]), kernel, stride)  # pyright: ignore[reportArgumentType]
         return self.bn(self.conv(functional.pad(x, pads) if any(pads) else x)).relu()
 
 
@@ -84,7 +84,7 @@ class InceptionModule(nn.Module):
 
 
 class InceptionHead(nn.Module):
-    """Average over 2x7x7 windows, a linear classifier at each place, mean over places: [N, C, T, H, W] -> [N, classes]."""
+    """Average over 2x7x7 windows, a linear classifier at each, mean over places: [N, C, T, H, W] -> [N, classes]."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
@@ -105,14 +105,14 @@ def width_of(stage: str) -> int:
 def inception_stages() -> OrderedDict[str, nn.Module]:
     """The backbone as named stages, in the order they are run. Grids for 32x224x224: see each line."""
     stages: OrderedDict[str, nn.Module] = OrderedDict()
-    stages["conv_1a"] = Unit3D(3, 64, (7, 7, 7), (2, 2, 2))              # 16 x 112 x 112
-    stages["pool_2a"] = SamePool((1, 3, 3), (1, 2, 2))                   # 16 x 56 x 56
+    stages["conv_1a"] = Unit3D(3, 64, (7, 7, 7), (2, 2, 2))  # 16 x 112 x 112
+    stages["pool_2a"] = SamePool((1, 3, 3), (1, 2, 2))  # 16 x 56 x 56
     stages["conv_2b"] = Unit3D(64, 64)
     stages["conv_2c"] = Unit3D(64, 192, (3, 3, 3))
-    stages["pool_3a"] = SamePool((1, 3, 3), (1, 2, 2))                   # 16 x 28 x 28
+    stages["pool_3a"] = SamePool((1, 3, 3), (1, 2, 2))  # 16 x 28 x 28
     pools = {
-        "mixed_4b": ("pool_4a", SamePool((3, 3, 3), (2, 2, 2))),         # 8 x 14 x 14
-        "mixed_5b": ("pool_5a", SamePool((2, 2, 2), (2, 2, 2))),         # 4 x 7 x 7
+        "mixed_4b": ("pool_4a", SamePool((3, 3, 3), (2, 2, 2))),  # 8 x 14 x 14
+        "mixed_5b": ("pool_5a", SamePool((2, 2, 2), (2, 2, 2))),  # 4 x 7 x 7
     }
     channels = 192
     for name, widths in MODULES.items():

@@ -38,18 +38,18 @@ class Affinity:
         if self.kind in SOFTMAX_KINDS:
             return logits.softmax(-1)
         f = logits if self.kind == "dot_product" else logits.relu()
-        return f / logits.shape[-1]                                      # C(x) = N, Eq. 4 and Section 3.2
+        return f / logits.shape[-1]  # C(x) = N, Eq. 4 and Section 3.2
 
     def aggregate(self, g: Tensor) -> Tensor:
         """y_i = 1/C(x) sum_j f(x_i, x_j) g_j: g [N, D, T', H', W'] -> [N, D, T, H, W]."""
-        values = g.flatten(2).transpose(1, 2)                            # [N, K, D]
-        queries, keys = (x.flatten(2).transpose(1, 2) for x in (self.theta, self.phi))   # [N, Q, C], [N, K, C]
+        values = g.flatten(2).transpose(1, 2)  # [N, K, D]
+        queries, keys = (x.flatten(2).transpose(1, 2) for x in (self.theta, self.phi))  # [N, Q, C], [N, K, C]
         if self.kind in SOFTMAX_KINDS:
             y = functional.scaled_dot_product_attention(queries, keys, values, scale=self.scale)
-        elif self.kind == "dot_product":                                 # (theta phi^T) g = theta (phi^T g)
+        elif self.kind == "dot_product":  # (theta phi^T) g = theta (phi^T g)
             y = queries @ (keys.transpose(1, 2) @ values) * (self.scale / keys.shape[1])
         else:
-            y = self.matrix() @ values                                   # [N, Q, D]
+            y = self.matrix() @ values  # [N, Q, D]
         return y.transpose(1, 2).reshape(len(g), g.shape[1], *self.theta.shape[2:])
 
 
@@ -77,6 +77,6 @@ class Pairwise(nn.Module):
         if self.w_f is not None:
             a = torch.einsum("c,nc...->n...", self.w_f[0], theta)
             b = torch.einsum("c,nc...->n...", self.w_f[1], phi)
-            theta = torch.stack([a, torch.ones_like(a)], 1)              # [N, 2, T, H, W]
-            phi = torch.stack([torch.ones_like(b), b], 1)                # [N, 2, T', H', W']
+            theta = torch.stack([a, torch.ones_like(a)], 1)  # [N, 2, T, H, W]
+            phi = torch.stack([torch.ones_like(b), b], 1)  # [N, 2, T', H', W']
         return Affinity(self.kind, self.scale, theta, phi)

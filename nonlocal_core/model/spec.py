@@ -25,17 +25,21 @@ class BlockSpec(_Frozen):
 
     after: str = Field(description="the stage whose output the block reads, such as `mixed_4c`; also the block's name")
     kind: Kind = Field(description="the pairwise function f, in the paper's words")
-    inner_channels: int | None = Field(None, gt=0, description="width of theta, phi and g; half of the input when null")
+    inner_channels: int | None = Field(
+        default=None, gt=0, description="width of theta, phi and g; half of the input when null"
+    )
     sub_sampling: SubSampling = Field(
-        "pool_then_project",
+        default="pool_then_project",
         description="2x2 max-pooling in space of what phi and g read (before the projection) or of what they give",
     )
     scale: float | Literal["inverse_sqrt"] = Field(
-        1.0, description="factor on theta . phi: a number (1 in the paper), or 1/sqrt of the embedding's width"
+        default=1.0, description="factor on theta . phi: a number (1 in the paper), or 1/sqrt of the embedding's width"
     )
-    similarity: Literal["dot", "cosine"] = Field("dot", description="cosine divides theta and phi by their lengths")
+    similarity: Literal["dot", "cosine"] = Field(
+        default="dot", description="cosine divides theta and phi by their lengths"
+    )
     residual: Literal["learned", "absent"] = Field(
-        "learned", description="absent: z = x; the block has no W_z and is only there to be looked at"
+        default="learned", description="absent: z = x; the block has no W_z and is only there to be looked at"
     )
 
 
@@ -43,11 +47,13 @@ class ModelSpec(_Frozen):
     """A video network with non-local blocks, and the input it expects."""
 
     backbone: Literal["inception_v1"] = Field(description="I3D of Carreira & Zisserman 2017 on Inception-v1")
-    classes: int = Field(400, gt=0)
-    frames: int = Field(32, gt=0, description="T, frames of one clip")
-    stride: int = Field(2, gt=0, description="every stride-th frame of the video is taken")
-    size_px: int = Field(224, gt=0, description="side of the square crop the network sees")
-    short_side_px: int = Field(256, gt=0, description="the shorter side of the video is resized to this before cropping")
+    classes: int = Field(default=400, gt=0)
+    frames: int = Field(default=32, gt=0, description="T, frames of one clip")
+    stride: int = Field(default=2, gt=0, description="every stride-th frame of the video is taken")
+    size_px: int = Field(default=224, gt=0, description="side of the square crop the network sees")
+    short_side_px: int = Field(
+        default=256, gt=0, description="the shorter side of the video is resized to this before cropping"
+    )
     mean: tuple[float, float, float] = Field(description="RGB mean of values in [0, 1], subtracted")
     std: tuple[float, float, float] = Field(description="RGB divisor after the mean")
     blocks: tuple[BlockSpec, ...] = ()

@@ -1,1 +1,1 @@
-"""Where weights come from: `cards.py` (what we know), `load.py` (a name or a file -> a Model), one converter per source."""
+"""Where weights come from: `cards.py` (what we know), `load.py` (a name or file -> a Model), a converter per source."""

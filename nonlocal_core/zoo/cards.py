@@ -27,8 +27,8 @@ class ModelCard(BaseModel):
     weights: Path = Field(description="our .safetensors file")
     source: str
     licence: str
-    claimed_top1: float | None = Field(None, description="percent on Kinetics-400, as its authors report it")
-    notes: tuple[str, ...] = Field((), description="what differs from the paper, and limits")
+    claimed_top1: float | None = Field(default=None, description="percent on Kinetics-400, as its authors report it")
+    notes: tuple[str, ...] = Field(default=(), description="what differs from the paper, and limits")
 
 
 def _observer(stage: str) -> BlockSpec:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from nonlocal_core import tensor_file
 from nonlocal_core.errors import UnreadableCheckpoint
 from nonlocal_core.model.spec import ModelSpec
 from nonlocal_core.zoo.rules import Array
@@ -50,8 +49,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "labels": json.dumps(header.labels),
         "provenance": json.dumps(header.provenance),
     }
-    save_file(tensors, path, metadata)
-    path.chmod(0o644)                                                    # safetensors writes for the owner alone
+    path.write_bytes(tensor_file.to_bytes(tensors, metadata))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -61,8 +59,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         UnreadableCheckpoint: it is not a safetensors file of this project.
     """
     header = read_header(path)
-    with safe_open(path, framework="numpy") as file:
-        return Checkpoint(header, {name: file.get_tensor(name).astype(np.float32) for name in file.offset_keys()})
+    try:
+        _, tensors = tensor_file.from_bytes(path.read_bytes())
+    except (tensor_file.NotATensorFile, OSError) as error:
+        raise UnreadableCheckpoint(f"{path.name} cannot be read as a model file: {error}") from error
+    return Checkpoint(header, {name: array.astype(np.float32) for name, array in tensors.items()})
 
 
 def read_header(path: Path) -> Header:
@@ -72,13 +73,14 @@ def read_header(path: Path) -> Header:
         UnreadableCheckpoint: it is not a safetensors file of this project.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
+        metadata = tensor_file.read_header(path)
         if metadata.get("format") != _FORMAT:
-            raise UnreadableCheckpoint(f"{path.name} is not a model file of ours; make one with `nonlocal-lens convert`")
+            raise UnreadableCheckpoint(
+                f"{path.name} is not a model file of ours; make one with `nonlocal-lens convert`"
+            )
         spec = ModelSpec.model_validate_json(metadata["spec"])
         return Header(spec, tuple(json.loads(metadata["labels"])), dict(json.loads(metadata["provenance"])))
-    except (SafetensorError, OSError, KeyError, ValidationError, json.JSONDecodeError) as error:
+    except (tensor_file.NotATensorFile, OSError, KeyError, ValidationError, json.JSONDecodeError) as error:
         raise UnreadableCheckpoint(f"{path.name} cannot be read as a model file: {error}") from error
 
 

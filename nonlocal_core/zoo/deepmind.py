@@ -19,11 +19,11 @@ PROVENANCE = {
 
 
 def _kernel(array: Array) -> Array:
-    return array.transpose(4, 3, 0, 1, 2)                                # [t, h, w, in, out] -> [out, in, t, h, w]
+    return array.transpose(4, 3, 0, 1, 2)  # [t, h, w, in, out] -> [out, in, t, h, w]
 
 
 def _vector(array: Array) -> Array:
-    return array.reshape(-1)                                             # [1, 1, 1, 1, C] -> [C]
+    return array.reshape(-1)  # [1, 1, 1, 1, C] -> [C]
 
 
 def _unit(theirs: str, ours: str) -> list[Rule]:
@@ -37,11 +37,11 @@ def _unit(theirs: str, ours: str) -> list[Rule]:
 
 
 RULES: list[Rule] = [
-    *_unit(r"Conv3d_(1a|2b|2c)_\dx\d", r"conv_\1"),                               # Conv3d_2c_3x3
-    *_unit(r"(Mixed_\d\w)\|Branch_0/Conv3d_0a_1x1", r"\1.branch_0"),              # Mixed_3b|Branch_0/Conv3d_0a_1x1
-    *_unit(r"(Mixed_\d\w)\|Branch_([12])/Conv3d_0a_1x1", r"\1.branch_\2.0"),      # Mixed_3b|Branch_1/Conv3d_0a_1x1
-    *_unit(r"(Mixed_\d\w)\|Branch_([12])/Conv3d_0b_3x3", r"\1.branch_\2.1"),      # Mixed_3b|Branch_2/Conv3d_0b_3x3
-    *_unit(r"(Mixed_\d\w)\|Branch_3/Conv3d_0b_1x1", r"\1.branch_3.1"),            # Mixed_3b|Branch_3/Conv3d_0b_1x1
+    *_unit(r"Conv3d_(1a|2b|2c)_\dx\d", r"conv_\1"),  # Conv3d_2c_3x3
+    *_unit(r"(Mixed_\d\w)\|Branch_0/Conv3d_0a_1x1", r"\1.branch_0"),  # Mixed_3b|Branch_0/Conv3d_0a_1x1
+    *_unit(r"(Mixed_\d\w)\|Branch_([12])/Conv3d_0a_1x1", r"\1.branch_\2.0"),  # Mixed_3b|Branch_1/Conv3d_0a_1x1
+    *_unit(r"(Mixed_\d\w)\|Branch_([12])/Conv3d_0b_3x3", r"\1.branch_\2.1"),  # Mixed_3b|Branch_2/Conv3d_0b_3x3
+    *_unit(r"(Mixed_\d\w)\|Branch_3/Conv3d_0b_1x1", r"\1.branch_3.1"),  # Mixed_3b|Branch_3/Conv3d_0b_1x1
     Rule(r"params\|Logits/Conv3d_0c_1x1\|Conv_0\|kernel", "head.classifier.weight", _kernel),
     Rule(r"params\|Logits/Conv3d_0c_1x1\|Conv_0\|bias", "head.classifier.bias"),
 ]

@@ -33,7 +33,9 @@ class Rule:
     change: Callable[[Array], Array] = unchanged
 
 
-def convert(source: Mapping[str, Array], rules: Sequence[Rule], wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+def convert(
+    source: Mapping[str, Array], rules: Sequence[Rule], wanted: Mapping[str, tuple[int, ...]]
+) -> dict[str, Array]:
     """Our tensors from theirs.
 
     Args:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy._core.multiarray import _reconstruct  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType]
 from numpy.typing import NDArray
 
 from nonlocal_core.errors import UnreadableCheckpoint
+
+Array = NDArray[Any]
 
 _ALLOWED: dict[tuple[str, str], Any] = {
     (module, "_reconstruct"): _reconstruct for module in ("numpy.core.multiarray", "numpy._core.multiarray")
@@ -32,7 +34,7 @@ class _ArraysOnly(pickle.Unpickler):
             ) from None
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path) -> dict[str, Array]:
     """Every array of a pickled tree of dictionaries, keyed by its path joined with `|`.
 
     Raises:
@@ -48,11 +50,12 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     return dict(_leaves(tree, ()))
 
 
-def _leaves(node: object, path: tuple[str, ...]) -> Iterator[tuple[str, NDArray[Any]]]:
+def _leaves(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Array]]:
     if isinstance(node, Mapping):
-        for key, child in node.items():  # pyright: ignore[reportUnknownVariableType]
-            yield from _leaves(child, (*path, str(key)))  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(node, np.ndarray) and node.dtype.kind in "fiub":
-        yield "|".join(path), node
-    else:
-        raise UnreadableCheckpoint(f"{'|'.join(path) or 'the file'} is a {type(node).__name__}; numbers were expected")
+        for key, child in cast("Mapping[object, object]", node).items():
+            yield from _leaves(child, (*path, str(key)))
+        return
+    if not isinstance(node, np.ndarray) or cast("Array", node).dtype.kind not in "fiub":
+        kind = type(cast("object", node)).__name__
+        raise UnreadableCheckpoint(f"{'|'.join(path) or 'the file'} is a {kind}; numbers were expected")
+    yield "|".join(path), cast("Array", node)

@@ -35,7 +35,7 @@ def test_asking_for_more_arrows_than_cells_gives_them_all(make_field):
 
 
 def test_a_reverse_question_is_asked_on_the_keys_grid(make_field):
-    field = make_field()                                      # queries 2x4x6, keys 2x2x3
+    field = make_field()  # queries 2x4x6, keys 2x2x3
 
     arrows = answer(field, Query("b", ClipPoint(0, x=0.99, y=0.99), direction="reverse"), frames=8)
 

@@ -64,6 +64,6 @@ def test_what_is_kept_is_float16_with_its_own_log_sum_exp(make_field):
     kept = as_kept(field)
 
     assert kept.theta.dtype == kept.phi.dtype == np.float16
-    again = replace(kept, given_log_sum_exp=None)             # computed in NumPy from the same operands
+    again = replace(kept, given_log_sum_exp=None)  # computed in NumPy from the same operands
     np.testing.assert_allclose(kept.log_sum_exp, again.log_sum_exp, rtol=1e-5)
     assert as_kept(make_field("dot_product")).given_log_sum_exp is None

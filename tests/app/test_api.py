@@ -168,7 +168,10 @@ def test_a_file_that_is_no_video_fails_in_words(server):
 
     assert clip["state"] == "failed"
     assert clip["error"]["code"] == "UnreadableVideo"
-    assert server.http.get(f"{API}/{clip['id']}/arrows", params={"block": "b", "frame": 0, "x": 0, "y": 0}).status_code == 409
+    assert (
+        server.http.get(f"{API}/{clip['id']}/arrows", params={"block": "b", "frame": 0, "x": 0, "y": 0}).status_code
+        == 409
+    )
     page = server.http.get(f"/clips/{clip['id']}", headers={"Accept": "text/html"}).text
     assert "<b>notes" not in page
     server.http.delete(f"{API}/{clip['id']}")
@@ -194,7 +197,7 @@ def test_models_are_cards_with_their_limits_in_words(server):
 
     assert card["default"]
     assert "have no parameters and were not trained" in card["summary"]
-    assert [block["after"] for block in card["spec"]["blocks"]][0] == "mixed_3c"
+    assert card["spec"]["blocks"][0]["after"] == "mixed_3c"
 
 
 def test_version_tells_the_limits_of_uploads(server):

@@ -31,7 +31,7 @@ def test_a_worker_killed_in_mid_job_is_replaced_and_the_job_is_done_once(fragile
     os.kill(fragile.worker_pid(), 9)
 
     assert fragile.finish(clip_id)["state"] == "done"
-    assert attempts_of(fragile, clip_id) == 1                 # one folder, nothing half-made beside it
+    assert attempts_of(fragile, clip_id) == 1  # one folder, nothing half-made beside it
 
 
 def test_a_killed_server_finishes_its_queue_after_the_next_start(fragile, sample):

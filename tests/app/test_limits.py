@@ -38,19 +38,20 @@ def test_a_form_over_the_limit_is_refused_by_its_length(small):
     assert "limit of 1000 bytes" in response.text
 
 
+def test_clips_carry_the_end_of_their_time_to_live(small):
+    clip = small.http.post(API, content=b"short lived").json()
+
+    assert clip["expires_at"] > clip["created_at"]
+    small.finish(clip["id"])
+
+
 def test_a_full_queue_answers_429_with_retry_after(small):
     import os
     import signal
 
-    os.kill(small.worker_pid(), signal.SIGSTOP)               # nothing leaves the queue
+    os.kill(small.worker_pid(), signal.SIGSTOP)  # nothing leaves the queue
     responses = [small.http.post(API, content=bytes([i]) * 100) for i in range(4)]
     os.kill(small.worker_pid(), signal.SIGCONT)
 
     assert [response.status_code for response in responses] == [202, 202, 429, 429]
     assert int(responses[-1].headers["retry-after"]) > 0
-
-
-def test_clips_carry_the_end_of_their_time_to_live(small):
-    response = small.http.post(API, content=b"short lived")
-
-    assert response.json()["expires_at"] > response.json()["created_at"]

@@ -109,12 +109,3 @@ def hostile_files() -> list[Path]:
     if not folder.is_dir():
         pytest.skip(f"no collection of hostile files at {folder}")
     return sorted(path for path in folder.iterdir() if path.suffix != ".tsv")
-
-
-@pytest.fixture(scope="session")
-def juggle() -> Path:
-    """1280×720, 24 Hz, 247 frames."""
-    path = MEDIA / "clips" / "juggle.mp4"
-    if not path.is_file():
-        pytest.skip(f"no sample clip at {path}")
-    return path

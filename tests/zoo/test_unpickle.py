@@ -29,7 +29,7 @@ def test_arrays_come_out_under_their_path(tmp_path):
 def test_a_malicious_pickle_is_refused_and_nothing_runs(tmp_path, protocol):
     (tmp_path / "evil.pkl").write_bytes(pickle.dumps({"w": Malicious(tmp_path / "ran")}, protocol))
 
-    with pytest.raises(UnreadableCheckpoint, match="asks for .*open; only NumPy arrays are read"):
+    with pytest.raises(UnreadableCheckpoint, match=r"asks for .*open; only NumPy arrays are read"):
         read_arrays(tmp_path / "evil.pkl")
 
     assert not (tmp_path / "ran").exists()

@@ -156,6 +156,7 @@ def test_tidying_forgets_ended_jobs_and_keeps_waiting_ones(lens):
     done = lens.submit("fine")
     lens.start_worker()
     lens.wait_for(done, "done")
+    lens.wait_until(lambda: lens.queue._client.list_workflows(status="SUCCESS"))  # DBOS notes the end a little later
     lens.supervisor.stop()
     waiting = lens.submit("waits")
 

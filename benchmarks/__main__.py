@@ -1,0 +1,127 @@
+"""`make bench` or `python -m benchmarks [VIDEO]`: the figures of README, on this machine, as a table.
+
+VIDEO is the clip that is uploaded; a sample that ships when it is not given. A server of its own is started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.load import Load, closed_loop, open_loop
+from tests.server import ROOT, LensServer
+
+UPLOADS = 5
+BLOCKS = ("mixed_3c", "mixed_4b", "mixed_4c", "mixed_4e", "mixed_4f")
+
+
+def row(what: str, figure: str) -> None:
+    print(f"{what:62} {figure}", flush=True)
+
+
+def upload_to_arrows(server: LensServer, video: Path, start_s: float) -> tuple[float, str]:
+    """Seconds from the first byte sent until the first arrows are here; each start is another clip."""
+    began = time.perf_counter()
+    clip_id = server.upload(video, start_s=str(start_s)).json()["id"]
+    while server.clip(clip_id)["state"] != "done":
+        time.sleep(0.02)
+    answer = server.http.get(
+        f"/api/v1/clips/{clip_id}/arrows", params={"block": "mixed_4c", "frame": 8, "x": 0.5, "y": 0.5}
+    )
+    assert len(answer.json()["arrows"]) == 20
+    return time.perf_counter() - began, clip_id
+
+
+def questions(clip_id: str, count: int) -> list[str]:
+    random = np.random.default_rng(0)
+    return [
+        f"/api/v1/clips/{clip_id}/arrows?block={BLOCKS[i % 5]}&frame={random.integers(32)}"
+        f"&x={random.random():.4f}&y={random.random():.4f}&direction={'forward' if i % 4 else 'reverse'}"
+        for i in range(count)
+    ]
+
+
+def resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1000
+
+
+def show_load(what: str, load: Load) -> None:
+    row(what, f"p50 {load.percentile(50):.1f} ms, p99 {load.percentile(99):.1f} ms, {load.rate_hz:.0f}/s, "
+              f"{load.failures} not 200")  # fmt: skip
+
+
+def hover(server: LensServer, clip_id: str) -> None:
+    """What one pointer move costs the page: arrows computed and drawn, software rendering."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        for block in ("mixed_3c", "mixed_4c"):
+            page.goto(f"{server.url}/clips/{clip_id}?block={block}&q=")
+            page.wait_for_selector(f'[data-ready="{block}"]')
+            row(f"hover, {block}: page's work for one move (script, layout, paint)", spread(task_times(page)))
+        browser.close()
+
+
+def task_times(page: Any) -> list[float]:
+    """Milliseconds of main-thread work per pointer move: script, layout and paint, from Chromium's own counters."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    box = page.locator(".stage").bounding_box()
+    times = []
+    for n in range(120):
+        before = _busy(session)
+        page.mouse.move(box["x"] + 5 + (n * 37) % (box["width"] - 10), box["y"] + 5 + (n * 23) % (box["height"] - 10))
+        page.wait_for_timeout(40)
+        times.append(1000 * (_busy(session) - before))
+    return times
+
+
+def _busy(session: Any) -> float:
+    metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+    return metrics["TaskDuration"]
+
+
+def spread(values: list[float]) -> str:
+    return f"p50 {np.percentile(values, 50):.1f} ms, p95 {np.percentile(values, 95):.1f} ms"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("video", type=Path, nargs="?", default=ROOT / "app" / "samples" / "two-cups.mp4")
+    video = parser.parse_args().video
+    with tempfile.TemporaryDirectory() as folder:
+        server = LensServer(Path(folder) / "data", samples="false").start()
+        times, clip_id = [], ""
+        for n in range(UPLOADS + 1):  # the first one warms the server up
+            seconds, clip_id = upload_to_arrows(server, video, n / 10)
+            times.append(seconds)
+        row(f"{video.name}: upload to first arrows, warm, of {UPLOADS}",
+            f"median {statistics.median(times[1:]):.2f} s, slowest {max(times[1:]):.2f} s")  # fmt: skip
+        disk = sum(path.stat().st_size for path in (server.data / "clips" / clip_id).rglob("*") if path.is_file())
+        row("disk per clip (video included)", f"{disk / 1e6:.1f} MB, video {video.stat().st_size / 1e6:.1f} MB")
+        paths = questions(clip_id, 997)
+        asyncio.run(closed_loop(server.port, paths, connections=4, seconds=1))
+        show_load("arrows, 200/s, open loop, 50 connections, 30 s",
+                  asyncio.run(open_loop(server.port, paths, rate_hz=200, connections=50, seconds=30)))  # fmt: skip
+        show_load("arrows, saturated, 50 connections, 10 s",
+                  asyncio.run(closed_loop(server.port, paths, connections=50, seconds=10)))  # fmt: skip
+        row("memory of the web process", f"{resident_mb(server.process.pid):.0f} MB")
+        row("memory of the worker (model loaded, after its jobs)", f"{resident_mb(server.worker_pid()):.0f} MB")
+        hover(server, clip_id)
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
