@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -23,14 +25,30 @@ from nonlocal_core.zoo.cards import ModelCard
 
 # A field of the largest block holds up to 45 MB once rows and columns were asked: 10 are the blocks of two clips.
 FIELDS_KEPT = 10
+CLIP_ID = re.compile("[0-9a-f]{24}")
 
 
 class FieldReader:
     """Reads affinity fields and keeps the ones asked for last. Ids are never used again, so nothing gets stale."""
 
     def __init__(self, store: AffinityStore) -> None:
-        self.read = lru_cache(FIELDS_KEPT)(store.read)
-        self.manifest = lru_cache(FIELDS_KEPT)(store.manifest)
+        self._store = store
+        self._kept: OrderedDict[tuple[str, str], tuple[AffinityField, int]] = OrderedDict()
+
+    def kept(self, clip_id: str, block: str) -> tuple[AffinityField, int] | None:
+        """The field and the clip's length in frames, if they are in memory."""
+        found = self._kept.get((clip_id, block))
+        if found is not None:
+            self._kept.move_to_end((clip_id, block))
+        return found
+
+    def read(self, clip_id: str, block: str) -> tuple[AffinityField, int]:
+        """The same from the disk; the oldest is forgotten."""
+        found = self._store.read(clip_id, block), self._store.manifest(clip_id).frames.count
+        self._kept[clip_id, block] = found
+        while len(self._kept) > FIELDS_KEPT:
+            self._kept.popitem(last=False)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +70,16 @@ class Services:
         place = self.library.queue_places().get(record.id) if record.state == "queued" else None
         return ClipOut.of(record, place, time.time())
 
-    def field(self, record: ClipRecord, block: str) -> tuple[AffinityField, int]:
-        """The affinities of one block and the clip's length in frames."""
-        return self.fields.read(record.id, block), self.fields.manifest(record.id).frames.count
+    def explain_absence(self, clip_id: str) -> None:
+        """Raise why a clip cannot be asked: it is not there, or its analysis is not."""
+        raise ClipNotReady(clip_id, self.library.get(clip_id).state)
+
+    async def field(self, clip_id: str, block: str) -> tuple[AffinityField, int]:
+        """The affinities of one block and the clip's length in frames; what is in memory costs no thread."""
+        return self.fields.kept(clip_id, block) or await asyncio.to_thread(self.fields.read, clip_id, block)
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:  # async: a plain function would cost a thread
     """The app's services."""
     return request.app.state.services
 
@@ -73,11 +95,14 @@ def get_clip(clip_id: ClipId, services: Ask) -> ClipRecord:
 AnyClip = Annotated[ClipRecord, Depends(get_clip)]
 
 
-def get_done_clip(record: AnyClip) -> ClipRecord:
-    """The clip of the address, with its analysis; 409 while there is none."""
-    if record.state != "done":
-        raise ClipNotReady(record.id, record.state)
-    return record
+async def get_done_clip(clip_id: ClipId, services: Ask) -> str:
+    """The id of the address, once its analysis is there; 409 while it is not.
+
+    A look at the disk, no question to the database: a stored analysis is whole or absent, and goes with its clip.
+    """
+    if not CLIP_ID.fullmatch(clip_id) or not services.store.folder(clip_id).exists():
+        await asyncio.to_thread(services.explain_absence, clip_id)
+    return clip_id
 
 
-DoneClip = Annotated[ClipRecord, Depends(get_done_clip)]
+DoneClip = Annotated[str, Depends(get_done_clip)]

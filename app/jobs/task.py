@@ -81,6 +81,7 @@ class Task:
                 self._work(record)
         except Cancelled:
             self._clear_partials(record)
+            self._clear_if_cancelled(record)
         except LensError as error:
             self._fail(record, type(error).__name__, str(error))
         except Exception as error:  # a job must end: whatever a video makes the code do is this clip's failure
@@ -102,11 +103,18 @@ class Task:
         report("write", report.fraction)  # the last moment to stop: what follows is short
         manifest = self._store.write(record.id, analysis, provenance)
         details = manifest.model_dump(mode="json", include=DETAILS)
-        self._library.finish(record.id, record.attempts, details)
+        if not self._library.finish(record.id, record.attempts, details):
+            raise Cancelled
 
     def _fail(self, record: ClipRecord, code: str, message: str) -> bool:
         self._clear_partials(record)
         return self._library.fail(record.id, record.attempts, code=code, message=message)
+
+    def _clear_if_cancelled(self, record: ClipRecord) -> None:
+        """What is stored can be asked, so an analysis that was cancelled as it was written must go."""
+        current = self._library.find(record.id)
+        if current is not None and current.state == "cancelled":
+            remove_path(self._library.folder(record.id) / "analysis")
 
     def _clear_partials(self, record: ClipRecord) -> None:
         for path in self._library.folder(record.id).glob(PARTIAL):

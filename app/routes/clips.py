@@ -132,19 +132,19 @@ async def _events(services: Services, watch: Watch) -> AsyncIterator[str]:
 
 
 @router.get("/{clip_id}/frames.jpg", response_class=Response, responses=errors(404, 409))
-def read_frames(record: DoneClip, services: Ask) -> Response:
+def read_frames(clip_id: DoneClip, services: Ask) -> Response:
     """The frames the network saw, as one JPEG; its geometry is in the clip's `frames`."""
-    content = services.store.read_bytes(record.id, FRAMES)
+    content = services.store.read_bytes(clip_id, FRAMES)
     return Response(content, media_type="image/jpeg", headers={"Cache-Control": FOR_EVER})
 
 
 @router.get("/{clip_id}/predictions", responses=errors(404, 409))
-def read_predictions(record: DoneClip, services: Ask, k: Annotated[int, Query(ge=1, le=1000)] = 5) -> PredictionsOut:
+def read_predictions(clip_id: DoneClip, services: Ask, k: Annotated[int, Query(ge=1, le=1000)] = 5) -> PredictionsOut:
     """The k most probable classes."""
-    return PredictionsOut(predictions=services.fields.manifest(record.id).predictions[:k])
+    return PredictionsOut(predictions=services.store.manifest(clip_id).predictions[:k])
 
 
 @router.get("/{clip_id}/blocks", responses=errors(404, 409))
-def list_blocks(record: DoneClip, services: Ask) -> BlocksOut:
+def list_blocks(clip_id: DoneClip, services: Ask) -> BlocksOut:
     """The non-local blocks, in network order, with their grids."""
-    return BlocksOut(blocks=[BlockOut.of(record.id, block) for block in services.fields.manifest(record.id).blocks])
+    return BlocksOut(blocks=[BlockOut.of(clip_id, block) for block in services.store.manifest(clip_id).blocks])

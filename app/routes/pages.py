@@ -40,7 +40,8 @@ def gallery(request: Request, services: Ask) -> Response:
 def clip_page(request: Request, record: AnyClip, services: Ask) -> Response:
     """The page of one clip."""
     version = version_of(services).version
-    return page(request, "clip.html", clip=services.clip_out(record).model_dump(mode="json"), version=version)
+    clip = services.clip_out(record).model_dump(mode="json")
+    return page(request, "clip.html", clip=clip, model=services.cards.get(record.model), version=version)
 
 
 @router.post("/upload")
