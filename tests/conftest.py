@@ -74,9 +74,12 @@ def sample_id(server, sample):
     return next(clip["id"] for clip in clips if clip["filename"] == sample.name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """Debian's Chromium, driven by Playwright; `lens.test` is this machine, as an ordinary host on plain http."""
+    """Debian's Chromium, driven by Playwright; `lens.test` is this machine, as an ordinary host on plain http.
+
+    For one module at a time: Playwright holds an event loop, and tests with loops of their own must not meet it.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
