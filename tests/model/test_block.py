@@ -76,3 +76,12 @@ def test_a_block_without_a_residual_changes_nothing_and_is_still_seen(x):
     assert block(x) is x
     assert affinity_seen(block, x).theta.shape == x.shape
     assert not list(block.parameters())
+
+
+def test_theta_asks_and_phi_answers_on_equal_grids_too(x):
+    block = block_of(sub_sampling="none")
+
+    affinity = affinity_seen(block, x)
+
+    torch.testing.assert_close(affinity.theta, block.theta(x))
+    torch.testing.assert_close(affinity.phi, block.phi(x))
