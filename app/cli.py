@@ -13,7 +13,8 @@ import uvicorn
 
 from app.main import create_app
 from app.settings import Settings
-from nonlocal_core.cli import add_command, make_parser, run
+from nonlocal_core.cli import make_parser, run
+from nonlocal_core.commands.command import add_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ No engine is imported here; app/jobs/queue.py joins a row and its job into one t
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 ACTIVE = ("queued", "running")
 FINAL = ("done", "failed", "cancelled")
 FILENAME_LENGTH = 200
+_NO_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EXDEV)  # FAT and some network file systems, overlays
 
 metadata = sa.MetaData()
 clips = sa.Table(
@@ -110,6 +112,11 @@ class ClipRecord:
         """Whether nothing will change any more."""
         return self.state in FINAL
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether its analysis is there or may still come."""
+        return self.state in (*ACTIVE, "done")
+
 
 class Library:
     """The clips of one data folder and one database."""
@@ -166,6 +173,10 @@ class Library:
         """The finished clips whose time to live is over."""
         return self._select(clips.c.state.in_(FINAL), clips.c.expires_at <= now_s)
 
+    def siblings(self, sha256: str) -> list[ClipRecord]:
+        """The clips of one video, oldest first: other models, other starts."""
+        return self._select(clips.c.sha256 == sha256)
+
     def queue_places(self) -> dict[str, int]:
         """For each queued clip how many start before it, plus one."""
         query = sa.select(clips.c.id).where(clips.c.state == "queued").order_by(clips.c.arrival)
@@ -209,6 +220,25 @@ class Library:
             received.path.unlink(missing_ok=True)
         shutil.rmtree(self.folder(clip_id), ignore_errors=True)
         return known, False
+
+    def lend(self, clip_id: str) -> Path:
+        """The clip's video once more, where uploads arrive: a hard link, or a copy where there are none.
+
+        Raises:
+            ClipNotFound: the clip was deleted meanwhile.
+            StorageFull: no room for the copy.
+        """
+        path = self.uploads / secrets.token_hex(16)
+        try:
+            _link(self.video(clip_id), path)
+        except FileNotFoundError as error:
+            raise ClipNotFound(clip_id) from error
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            if error.errno in FULL:
+                raise StorageFull("the clip") from error
+            raise
+        return path
 
     def delete(self, clip_id: str) -> None:
         """Forget the clip, then remove its files.
@@ -379,6 +409,15 @@ def _changed_at(path: Path) -> float:
         return path.lstat().st_mtime
     except FileNotFoundError:
         return 0.0
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)
 
 
 def _move_whole(source: Path, target: Path) -> None:

@@ -26,7 +26,7 @@ from app.settings import Settings
 from app.uploads import UploadReceiver
 from nonlocal_core.affinity.store import AffinityStore
 from nonlocal_core.video import self_test
-from nonlocal_core.zoo.cards import card_of
+from nonlocal_core.zoo.cards import cards_of
 
 DESCRIPTION = """
 Which places in space and time does a non-local block of a video network relate to each other?
@@ -41,12 +41,13 @@ def create_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         await asyncio.to_thread(self_test)  # refuse to start with a decoder that is not safe
+        cards = cards_of(settings.models, settings.models_folder)
         engine = open_database(settings.data, settings.database_url)
         library = Library(engine, settings.data)
         queue = JobQueue(engine, library, limit=settings.queue_limit, ttl_s=settings.ttl_s)
         queue.tidy(leftover_s=0)
         if settings.samples:
-            offer_samples(queue, settings.data, settings.models[0])
+            offer_samples(queue, settings.data, next(iter(cards)))
         feed, supervisor = Feed(library), Supervisor(settings.model_dump_json())
         store = AffinityStore(library.root)
         app.state.services = Services(
@@ -58,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
             receiver=UploadReceiver(library.uploads),
             store=store,
             fields=FieldReader(store),
-            cards={name: card_of(name) for name in settings.models},
+            cards=cards,
         )
         supervisor.start()
         tidying = asyncio.create_task(queue.keep_tidy())

@@ -51,6 +51,7 @@ class ClipOut(_Frozen):
     model: str = Field(examples=["default"])
     start_s: float = Field(description="where in the video the clip starts, in seconds")
     bytes: int
+    sha256: str = Field(description="of the video: clips that share it show one video with several models or starts")
     sample: bool
     created_at: datetime
     finished_at: datetime | None
@@ -237,8 +238,11 @@ class ModelOut(_Frozen):
     default: bool
     spec: ModelSpec
     source: str
+    page: str | None = Field(description="where its authors describe it")
     licence: str
-    claimed_top1: float | None
+    claimed_top1: float | None = Field(description="percent on Kinetics-400, as its authors report it")
+    claimed_top5: float | None
+    random_weights: bool = Field(description="nothing was learnt: what it answers means nothing")
     notes: tuple[str, ...]
 
     @classmethod

@@ -16,7 +16,7 @@ from app.jobs.queue import JobQueue
 from app.jobs.supervisor import Supervisor
 from app.library import ClipRecord, Library
 from app.problems import ClipNotReady
-from app.schemas import ClipId, ClipOut
+from app.schemas import ClipId, ClipOut, ModelOut
 from app.settings import Settings
 from app.uploads import UploadReceiver
 from nonlocal_core.affinity.field import AffinityField
@@ -63,7 +63,16 @@ class Services:
     receiver: UploadReceiver
     store: AffinityStore
     fields: FieldReader
-    cards: dict[str, ModelCard]
+    cards: dict[str, ModelCard]  # by the names that people see, the default first
+
+    @property
+    def default_model(self) -> str:
+        """The model of an upload that names none."""
+        return next(iter(self.cards))
+
+    def models_out(self) -> list[ModelOut]:
+        """The models as JSON, the default first."""
+        return [ModelOut.of(card, default=name == self.default_model) for name, card in self.cards.items()]
 
     def clip_out(self, record: ClipRecord) -> ClipOut:
         """A clip as JSON, with its place in the queue."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from nonlocal_core.zoo.cards import models_folder
 
 
 class Settings(BaseSettings):
@@ -18,6 +21,9 @@ class Settings(BaseSettings):
         default=None, description="Postgres URL; a SQLite file in the data folder when unset"
     )
     models: tuple[str, ...] = Field(("default",), min_length=1, description="names or files; the first is the default")
+    models_folder: Path = Field(
+        default_factory=lambda: models_folder(os.environ), description="where `models fetch` puts what it fetches"
+    )
     upload_limit_bytes: int = Field(default=200_000_000, gt=0, description="largest video that is accepted")
     queue_limit: int = Field(default=50, gt=0, description="clips that may wait or run at once; more get 429")
     ttl_s: float | None = Field(

@@ -14,6 +14,9 @@
     │   └── DamagedAnalysis          a stored file does not match its checksum: analyse again
     └── ModelError
         ├── UnknownModel
+        ├── AmbiguousModel           two files of one name
+        ├── NotFetched               published, but its weights are not here
+        ├── FetchFailed              a download broke off, or the file is not the one it should be
         ├── InvalidSpec
         ├── UnreadableCheckpoint     not a container we know, or one that wants to run code
         └── ConversionFailed         tensors are missing, left over or of the wrong shape
@@ -90,6 +93,24 @@ class UnknownModel(ModelError):
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(f"no model {name!r}: neither a file nor one of {', '.join(known)}; see `nonlocal-lens models`")
+
+
+class AmbiguousModel(ModelError):
+    """Two models were given that people would see under one name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"two different models are called {name!r}; rename one of the files")
+
+
+class NotFetched(ModelError):
+    """The model is published, but its weights are not on this machine."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"model {name!r} is published but not here; get it with `nonlocal-lens models fetch {name}`")
+
+
+class FetchFailed(ModelError):
+    """A published file could not be loaded, or is not the one it should be."""
 
 
 class InvalidSpec(ModelError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 import nonlocal_core as nl
 from nonlocal_core.affinity.field import AffinityField
 from nonlocal_core.geometry import Grid
+from nonlocal_core.zoo.cards import CARDS
+from nonlocal_core.zoo.checkpoint import read_checkpoint, write_checkpoint
 from tests.server import LensServer
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +67,23 @@ def server(tmp_path_factory):
     assert len(clips) == 3
     for clip in clips:
         assert server.finish(clip["id"])["state"] == "done"
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def two_models_server(tmp_path_factory):
+    """A running server of the default model and of a file: the same weights under two blocks, labelled as random."""
+    folder = tmp_path_factory.mktemp("two")
+    shipped, card = read_checkpoint(CARDS["default"].weights), CARDS["default"]
+    header = replace(
+        shipped.header,
+        spec=shipped.header.spec.model_copy(update={"blocks": card.spec.blocks[-2:]}),
+        provenance={"source": "this test", "weights": "random", "notes": "Made for a test."},
+    )
+    write_checkpoint(folder / "late-blocks.safetensors", replace(shipped, header=header), precision="float16")
+    models = json.dumps(["default", str(folder / "late-blocks.safetensors")])
+    server = LensServer(folder / "data", models=models, samples="false").start()
     yield server
     assert server.stop() == 0
 

@@ -15,12 +15,12 @@ from app.jobs.task import PARTIAL
 from app.jobs.workflow import enqueue_options, open_client
 from app.library import ACTIVE, NewClip, clips, remove_path
 from app.problems import ClipNotFound, QueueFull
+from app.uploads import Received
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from app.library import ClipRecord, Library
-    from app.uploads import Received
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,16 @@ class JobQueue:
         """
         ends = None if sample or self._ttl_s is None else time.time() + self._ttl_s
         return self._library.add(received, NewClip(filename, model, start_s, sample, ends), self._enqueue)
+
+    def submit_again(self, record: ClipRecord, *, model: str, start_s: float) -> tuple[ClipRecord, bool]:
+        """The video of a clip that is there, with another model or start; -> (clip, whether it is new).
+
+        Raises:
+            ClipNotFound: the clip was deleted meanwhile.
+            QueueFull, StorageFull: as `submit`.
+        """
+        received = Received(self._library.lend(record.id), record.sha256, record.bytes)
+        return self.submit(received, filename=record.filename, model=model, start_s=start_s)
 
     def cancel(self, clip_id: str) -> ClipRecord:
         """Stop the clip: at once when queued, at its next report when running. Cancelling twice is no error.

@@ -147,8 +147,10 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
     import nonlocal_core
     from nonlocal_core.affinity.store import AffinityStore
     from nonlocal_core.analysis import analyse
+    from nonlocal_core.zoo.cards import card_of
 
-    models = {name: nonlocal_core.load_model(name) for name in settings.models}
+    folder = settings.models_folder
+    models = {card_of(name, folder).name: nonlocal_core.load_model(name, models=folder) for name in settings.models}
     return Task(library, AffinityStore(library.root), models, analyse)
 
 

@@ -41,6 +41,7 @@ class WorkerSettings(BaseModel, frozen=True):
     data: Path
     database_url: str | None
     models: tuple[str, ...]
+    models_folder: Path
     ttl_s: float | None
     queue_limit: int
 

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Response
 
-from app.schemas import API, LimitsOut, ModelOut, ModelsOut, VersionOut
+from app.schemas import API, LimitsOut, ModelsOut, VersionOut
 from app.services import Ask, Services
 from nonlocal_core.video.info import CONTAINERS, DecodeLimits
 
@@ -16,8 +16,7 @@ router = APIRouter(tags=["server"])
 @router.get(f"{API}/models")
 def list_models(services: Ask) -> ModelsOut:
     """The models this server runs, the default first."""
-    default = services.settings.models[0]
-    return ModelsOut(models=[ModelOut.of(card, default=name == default) for name, card in services.cards.items()])
+    return ModelsOut(models=services.models_out())
 
 
 def version_of(services: Services) -> VersionOut:

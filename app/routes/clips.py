@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.errors import error_body
 from app.jobs.feed import Watch
+from app.library import ClipRecord
 from app.schemas import API, BlockOut, BlocksOut, ClipOut, ClipsOut, PredictionsOut
 from app.services import AnyClip, Ask, DoneClip, Services
 from app.uploads import Received
@@ -22,6 +23,11 @@ router = APIRouter(prefix=f"{API}/clips", tags=["clips"])
 
 KEEP_ALIVE_S = 15.0  # proxies close a silent connection after 30 or 60 s
 FOR_EVER = "private, max-age=31536000, immutable"  # what is stored under an id never changes
+
+ModelName = Annotated[str | None, Query(max_length=4096, description="a name from GET /models")]
+_START = Query(ge=0, le=86400, allow_inf_nan=False, description="where in the video the clip starts, in seconds")
+Start = Annotated[float, _START]
+StartOfClip = Annotated[float | None, _START]
 
 ErrorOf = dict[int | str, dict[str, Any]]
 
@@ -48,8 +54,8 @@ async def upload_clip(
     request: Request,
     services: Ask,
     filename: Annotated[str, Query(max_length=4096, description="shown to people, never used as a path")] = "video",
-    model: Annotated[str | None, Query(max_length=4096, description="a name from GET /models")] = None,
-    start_s: Annotated[float, Query(ge=0, le=86400, allow_inf_nan=False, description="where the clip starts")] = 0.0,
+    model: ModelName = None,
+    start_s: Start = 0.0,
 ) -> Response:
     """Send a video as the request's body; the answer is a queued clip to follow.
 
@@ -69,14 +75,20 @@ def chosen_model(services: Services, name: str | None) -> str:
     """
     if name is not None and name not in services.cards:
         raise UnknownModel(name, tuple(services.cards))
-    return name or services.settings.models[0]
+    return name or services.default_model
 
 
 async def submit(services: Services, received: Received, filename: str, model: str, start_s: float) -> Response:
-    """A received file becomes a clip: 202 when it is new, 200 when it is known."""
-    record, created = await asyncio.to_thread(
+    """A received file becomes a clip."""
+    submitted = await asyncio.to_thread(
         services.queue.submit, received, filename=filename, model=model, start_s=start_s
     )
+    return answer(services, submitted)
+
+
+def answer(services: Services, submitted: tuple[ClipRecord, bool]) -> Response:
+    """The clip as JSON, 202 when it is new, 200 when it is known."""
+    record, created = submitted
     out = services.clip_out(record)
     location = {"Location": f"{API}/clips/{record.id}"}
     return JSONResponse(out.model_dump(mode="json"), 202 if created else 200, location)
@@ -99,6 +111,25 @@ def read_clip(record: AnyClip, services: Ask) -> ClipOut:
 def delete_clip(record: AnyClip, services: Ask) -> None:
     """Forget a clip and remove everything made from it; running work on it stops."""
     services.queue.delete(record.id)
+
+
+@router.post(
+    "/{clip_id}/again",
+    status_code=202,
+    responses={200: {"model": ClipOut, "description": "known already"}, **errors(404, 422, 429, 507)},
+)
+async def analyse_again(
+    record: AnyClip, services: Ask, model: ModelName = None, start_s: StartOfClip = None
+) -> Response:
+    """The same video with another model or start, without a second upload; the start is the clip's unless given.
+
+    The answer is a clip of its own, as for an upload: 202 when it is new, 200 when it is known.
+    """
+    chosen = chosen_model(services, model)
+    await asyncio.to_thread(services.queue.ensure_room)
+    start = record.start_s if start_s is None else start_s
+    submitted = await asyncio.to_thread(services.queue.submit_again, record, model=chosen, start_s=start)
+    return answer(services, submitted)
 
 
 @router.post("/{clip_id}/cancel", responses=errors(404, 409))

@@ -10,12 +10,14 @@ from fastapi.responses import RedirectResponse
 from app.pages import error_page, page
 from app.problems import UploadTooLarge
 from app.routes.about import version_of
-from app.routes.clips import chosen_model, list_clips, submit
-from app.schemas import ModelOut
-from app.services import AnyClip, Ask
+from app.routes.clips import analyse_again, chosen_model, list_clips, submit
+from app.schemas import API
+from app.services import AnyClip, Ask, Services
+from nonlocal_core.zoo.published import KIND_WORDS
 
 router = APIRouter(include_in_schema=False)
 
+NOT_OF_PLACES = {"blocks", "classes", "mean", "std"}  # fields of ModelSpec that change neither frames nor grids
 FORM_OVERHEAD_BYTES = 100_000  # boundaries and headers of a multipart body around the file
 
 
@@ -23,25 +25,41 @@ FORM_OVERHEAD_BYTES = 100_000  # boundaries and headers of a multipart body arou
 def gallery(request: Request, services: Ask) -> Response:
     """The first page: upload, and the clips that are there."""
     about = version_of(services)
-    default = services.settings.models[0]
-    models = [ModelOut.of(card, default=name == default) for name, card in services.cards.items()]
     clips = list_clips(services).model_dump(mode="json")["clips"]
     return page(
         request,
         "gallery.html",
         version=about.version,
         limits=about.limits.model_dump(),
-        models=[model.model_dump(mode="json") for model in models],
+        models=[model.model_dump(mode="json") for model in services.models_out()],
         clips=clips,
     )
 
 
 @router.get("/clips/{clip_id}")
 def clip_page(request: Request, record: AnyClip, services: Ask) -> Response:
-    """The page of one clip."""
-    version = version_of(services).version
-    clip = services.clip_out(record).model_dump(mode="json")
-    return page(request, "clip.html", clip=clip, model=services.cards.get(record.model), version=version)
+    """The page of one clip, with the way to what other networks make of the same video."""
+    siblings = [other for other in services.library.siblings(record.sha256) if other.id == record.id or other.is_usable]
+    tried = {other.model for other in siblings if other.start_s == record.start_s}
+    return page(
+        request,
+        "clip.html",
+        version=version_of(services).version,
+        clip=services.clip_out(record).model_dump(mode="json"),
+        model=services.cards.get(record.model),
+        siblings=siblings,
+        untried=[card for name, card in services.cards.items() if name not in tried],
+        shared_blocks=_shared_blocks(services, record.model),
+        kinds=KIND_WORDS,
+    )
+
+
+@router.post("/clips/{clip_id}/again")
+async def again_form(request: Request, record: AnyClip, services: Ask) -> Response:
+    """Another network for the same video, asked by a form; then on to the new clip's page."""
+    async with request.form(max_files=0, max_fields=1) as form:
+        answer = await analyse_again(record, services, str(form["model"]) if "model" in form else None)
+    return _to_clip(answer)
 
 
 @router.post("/upload")
@@ -64,4 +82,20 @@ async def upload_form(request: Request, services: Ask) -> Response:
         await asyncio.to_thread(services.queue.ensure_room)
         received = await services.receiver.receive(chunks(), limit)
         answer = await submit(services, received, file.filename or "video", model, start_s=0.0)
-    return RedirectResponse(answer.headers["location"].removeprefix("/api/v1"), 303)
+    return _to_clip(answer)
+
+
+def _shared_blocks(services: Services, model: str) -> dict[str, list[str]]:
+    """Per network with the same frames and grids as `model`, its blocks: a question to one can be put to the other."""
+    own = services.cards.get(model)
+    if own is None:
+        return {}
+    shared: dict[str, list[str]] = {}
+    for name, card in services.cards.items():
+        if card.spec.model_dump(exclude=NOT_OF_PLACES) == own.spec.model_dump(exclude=NOT_OF_PLACES):
+            shared[name] = [block.after for block in card.spec.blocks]
+    return shared
+
+
+def _to_clip(answer: Response) -> Response:
+    return RedirectResponse(answer.headers["location"].removeprefix(API), 303)

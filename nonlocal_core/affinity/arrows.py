@@ -43,14 +43,15 @@ def top_indices(weights: Floats, k: int) -> NDArray[np.intp]:
 
 
 def top_arrows(field: AffinityField, cell: GridPoint, k: int, direction: Direction) -> list[Arrow]:
-    """The k arrows of highest weight from `cell`, which lies on `field.asking_grid(direction)`.
+    """The k arrows of highest weight from `cell`, which lies on `field.asking_grid(direction)`; none leaves its group.
 
     Raises:
         CellOutsideGrid: the cell lies outside that grid.
     """
     weights = field.weights(cell, direction)
     grid = field.answering_grid(direction)
-    best = top_indices(weights, k)
+    seen = field.reach(cell, direction)
+    best = seen[top_indices(weights[seen], k)]
     masses = np.cumsum(weights[best], dtype=np.float64)
     return [
         Arrow(rank, cell, cell_of(grid, int(index)), float(weights[index]), float(mass))

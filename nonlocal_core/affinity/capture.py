@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nonlocal_core.affinity.field import AffinityField
+from nonlocal_core.affinity.field import WHOLE, AffinityField, box_of_each_cell
 from nonlocal_core.geometry import Grid
 from nonlocal_core.model.block import NonLocalBlock
 from nonlocal_core.model.build import Model
@@ -60,9 +60,17 @@ def capture(model: Model, batch: Tensor) -> tuple[Tensor, dict[str, AffinityFiel
 
 
 def field_of(affinity: Affinity) -> AffinityField:
-    """The `AffinityField` of a batch of one, float32, with both grids read from the tensors."""
+    """The `AffinityField` of a batch of one, float32, with both grids and the groups read from the affinity."""
     theta, phi = affinity.theta, affinity.phi
-    return AffinityField(affinity.kind, affinity.scale, _grid(theta), _grid(phi), _places(theta), _places(phi))
+    return AffinityField(
+        kind=affinity.kind,
+        scale=affinity.scale,
+        query_grid=_grid(theta),
+        key_grid=_grid(phi),
+        theta=_places(theta),
+        phi=_places(phi),
+        groups=Grid(*affinity.groups),
+    )
 
 
 def as_kept(field: AffinityField) -> AffinityField:
@@ -70,9 +78,8 @@ def as_kept(field: AffinityField) -> AffinityField:
 
     With the log-sum-exp of the rounded operands the rounding of a column's logits cancels in part, as it does in a row.
     """
-    theta, phi = field.theta.astype(np.float16), field.phi.astype(np.float16)
-    lse = _log_sum_exp(torch.from_numpy(theta), torch.from_numpy(phi), field.scale) if field.has_softmax else None
-    return replace(field, theta=theta, phi=phi, given_log_sum_exp=lse)
+    kept = replace(field, theta=field.theta.astype(np.float16), phi=field.phi.astype(np.float16))
+    return replace(kept, given_log_sum_exp=_log_sum_exp(kept)) if field.has_softmax else kept
 
 
 def _grid(operand: Tensor) -> Grid:
@@ -84,10 +91,15 @@ def _places(operand: Tensor) -> NDArray[np.float32]:
     return operand[0].flatten(1).T.float().contiguous().detach().cpu().numpy()  # [cells, C]
 
 
-def _log_sum_exp(theta: Tensor, phi: Tensor, scale: float) -> NDArray[np.float32]:
-    keys = phi.float().T
+def _log_sum_exp(field: AffinityField) -> NDArray[np.float32]:
+    """As `AffinityField.log_sum_exp`, on all cores."""
+    theta, phi = torch.from_numpy(field.theta), torch.from_numpy(field.phi).float()
+    of_query, of_key = (torch.from_numpy(box_of_each_cell(g, field.groups)) for g in (field.query_grid, field.key_grid))
     parts: list[Tensor] = []
     for start in range(0, len(theta), _CHUNK):
-        logits = scale * (theta[start : start + _CHUNK].float() @ keys)  # [chunk, K]
+        part = slice(start, start + _CHUNK)
+        logits = field.scale * (theta[part].float() @ phi.T)  # [chunk, K]
+        if field.groups != WHOLE:
+            logits.masked_fill_(of_query[part, None] != of_key, -torch.inf)
         parts.append(logits.logsumexp(1))
     return torch.cat(parts).numpy()

@@ -19,6 +19,7 @@ from nonlocal_core.model.spec import SOFTMAX_KINDS, Kind
 Direction = Literal["forward", "reverse"]
 Floats = NDArray[np.float32]
 
+WHOLE = Grid(1, 1, 1)  # one group: every query sees every key
 _CHUNK = 1024  # queries at a time in `log_sum_exp`: 1024 x 3136 float32 are 13 MB
 
 
@@ -29,6 +30,9 @@ class AffinityField:
     theta [Q, C] and phi [K, C], float16 or float32, are indexed by the cells of `query_grid` and `key_grid` in
     time-major, then row, then column order. Queries and keys live on different grids when keys are pooled.
     `log_sum_exp` [Q] is needed for columns of the softmax kinds; it is computed when it is not given.
+
+    Both grids are cut into `groups` equal boxes along time, height and width; x_i sees only the keys of its own box
+    (4x1x1: four groups of frames, Tx1x1: space-only, 1xHxW: time-only). A weight between two boxes is 0.
     """
 
     kind: Kind
@@ -38,11 +42,14 @@ class AffinityField:
     theta: NDArray[np.floating]
     phi: NDArray[np.floating]
     given_log_sum_exp: Floats | None = None
+    groups: Grid = WHOLE
 
     def __post_init__(self) -> None:
         for name, array, grid in (("theta", self.theta, self.query_grid), ("phi", self.phi, self.key_grid)):
             if array.ndim != 2 or len(array) != grid.cells:
                 raise ValueError(f"{name} has shape {array.shape}; a grid {grid} needs [{grid.cells}, C]")
+            if grid.t % self.groups.t or grid.h % self.groups.h or grid.w % self.groups.w:
+                raise ValueError(f"{name}'s grid {grid} cannot be cut into {self.groups} boxes")
         if self.theta.shape[1] != self.phi.shape[1]:
             raise ValueError(f"theta is {self.theta.shape[1]} wide, phi {self.phi.shape[1]}; they must agree")
 
@@ -60,15 +67,26 @@ class AffinityField:
         return self.phi.astype(np.float32, copy=False)
 
     @cached_property
+    def _box_of_query(self) -> NDArray[np.intp]:
+        return box_of_each_cell(self.query_grid, self.groups)
+
+    @cached_property
+    def _box_of_key(self) -> NDArray[np.intp]:
+        return box_of_each_cell(self.key_grid, self.groups)
+
+    @cached_property
     def log_sum_exp(self) -> Floats:
         """Per query the logarithm of C(x) = sum_j f(x_i, x_j): [Q]. Only the softmax kinds have one."""
         if self.given_log_sum_exp is not None:
             return self.given_log_sum_exp
         out = np.empty(self.query_grid.cells, np.float32)
         for start in range(0, len(out), _CHUNK):
-            logits = self.scale * (self._theta32[start : start + _CHUNK] @ self._phi32.T)  # [chunk, K]
+            part = slice(start, start + _CHUNK)
+            logits = self.scale * (self._theta32[part] @ self._phi32.T)  # [chunk, K]
+            if self.groups != WHOLE:
+                logits[self._box_of_query[part, None] != self._box_of_key] = -np.inf
             peak = logits.max(1)
-            out[start : start + _CHUNK] = peak + np.log(np.exp(logits - peak[:, None]).sum(1))
+            out[part] = peak + np.log(np.exp(logits - peak[:, None]).sum(1))
         return out
 
     def cell(self, index: int) -> GridPoint:
@@ -82,10 +100,14 @@ class AffinityField:
             CellOutsideGrid: `query` is not a cell of `query_grid`.
         """
         logits = self.scale * (self._phi32 @ self.theta[flat_index(self.query_grid, query)].astype(np.float32))  # [K]
+        seen = self.reach(query, "forward")
+        weights = np.zeros_like(logits)
         if self.has_softmax:
-            weights = np.exp(logits - logits.max())
-            return weights / weights.sum()
-        return self._divided_by_keys(logits)
+            f = np.exp(logits[seen] - logits[seen].max())
+            weights[seen] = f / f.sum()
+        else:
+            weights[seen] = self._divided_by_keys(logits[seen])
+        return weights
 
     def column(self, key: GridPoint) -> Floats:
         """Who looks at x_j: f(x_i, x_j) / C(x) over all queries i, [Q], each normalised along its own row.
@@ -94,13 +116,31 @@ class AffinityField:
             CellOutsideGrid: `key` is not a cell of `key_grid`.
         """
         logits = self.scale * (self._theta32 @ self.phi[flat_index(self.key_grid, key)].astype(np.float32))  # [Q]
+        seen = self.reach(key, "reverse")
+        weights = np.zeros_like(logits)
         if self.has_softmax:
-            return np.exp(logits - self.log_sum_exp)
-        return self._divided_by_keys(logits)
+            weights[seen] = np.exp(logits[seen] - self.log_sum_exp[seen])
+        else:
+            weights[seen] = self._divided_by_keys(logits[seen])
+        return weights
 
     def _divided_by_keys(self, logits: Floats) -> Floats:
         f = logits if self.kind == "dot_product" else np.maximum(logits, 0)  # Eq. 4; Eq. 5's ReLU
-        return f / np.float32(self.key_grid.cells)
+        return f / np.float32(self.key_grid.cells // self.groups.cells)
+
+    def reach(self, cell: GridPoint, direction: Direction) -> NDArray[np.intp]:
+        """The flat indices, rising, of the answering cells in the group of `cell`: all of them in an ungrouped block.
+
+        Raises:
+            CellOutsideGrid: `cell` is not a cell of `asking_grid(direction)`.
+        """
+        index = flat_index(self.asking_grid(direction), cell)
+        if self.groups == WHOLE:
+            return np.arange(self.answering_grid(direction).cells)
+        asking, answering = self._box_of_query, self._box_of_key
+        if direction == "reverse":
+            asking, answering = answering, asking
+        return np.flatnonzero(answering == asking[index])
 
     def asking_grid(self, direction: Direction) -> Grid:
         """The grid a question is asked on: queries look forward, keys are looked at."""
@@ -113,3 +153,10 @@ class AffinityField:
     def weights(self, cell: GridPoint, direction: Direction) -> Floats:
         """The row (forward) or the column (reverse) of `cell`, flat over `answering_grid(direction)`."""
         return self.row(cell) if direction == "forward" else self.column(cell)
+
+
+def box_of_each_cell(grid: Grid, groups: Grid) -> NDArray[np.intp]:
+    """The number of the box that each cell lies in, in time-major order: [cells] in [0, groups.cells)."""
+    t, h, w = np.indices((grid.t, grid.h, grid.w))
+    boxes = (t * groups.t // grid.t, h * groups.h // grid.h, w * groups.w // grid.w)
+    return np.ravel_multi_index(boxes, (groups.t, groups.h, groups.w)).ravel()

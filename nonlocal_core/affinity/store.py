@@ -167,11 +167,11 @@ def features_name(block: str) -> str:
 
 
 def field_to_bytes(field: AffinityField, block: str) -> bytes:
-    """theta and phi as float16, the log-sum-exp as float32, kind, scale and grids in the header: safetensors."""
+    """theta and phi as float16, the log-sum-exp as float32; the field's other choices in the header: safetensors."""
     arrays: tensor_file.Arrays = {"theta": field.theta.astype(np.float16), "phi": field.phi.astype(np.float16)}
     if field.has_softmax:
         arrays["lse"] = field.log_sum_exp
-    grids = {"query_grid": field.query_grid, "key_grid": field.key_grid}
+    grids = {"query_grid": field.query_grid, "key_grid": field.key_grid, "groups": field.groups}
     header = {"block": block, "kind": field.kind, "scale": repr(field.scale)}
     return tensor_file.to_bytes(arrays, header | {name: f"{grid.t},{grid.h},{grid.w}" for name, grid in grids.items()})
 
@@ -187,14 +187,19 @@ def field_from_bytes(content: bytes, block: str) -> AffinityField:
         return AffinityField(
             kind=_KIND.validate_python(header["kind"]),
             scale=float(header["scale"]),
-            query_grid=Grid(*map(int, header["query_grid"].split(","))),
-            key_grid=Grid(*map(int, header["key_grid"].split(","))),
+            query_grid=_grid_of(header["query_grid"]),
+            key_grid=_grid_of(header["key_grid"]),
             theta=arrays["theta"],
             phi=arrays["phi"],
             given_log_sum_exp=arrays.get("lse"),
+            groups=_grid_of(header.get("groups", "1,1,1")),  # files of version 0.1.0 know no groups
         )
     except (KeyError, ValueError, TypeError) as error:
         raise DamagedAnalysis(features_name(block)) from error
+
+
+def _grid_of(text: str) -> Grid:
+    return Grid(*map(int, text.split(",")))
 
 
 def sprite_sheet(rgb: NDArray[np.uint8]) -> Image.Image:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nonlocal_core.errors import InvalidSpec
+from nonlocal_core.model.groups import WHOLE, Groups
+from nonlocal_core.model.norm import norm_of
 from nonlocal_core.model.pairwise import Pairwise
 from nonlocal_core.model.spec import BlockSpec
 
@@ -13,8 +16,8 @@ class NonLocalBlock(nn.Module):
     """x [N, C, T, H, W] -> z of the same shape.
 
     theta, phi and g are 1x1x1 convolutions to half the channels; Gaussian blocks compare x itself. Sub-sampling
-    max-pools 2x2 in space what the keys read (Section 3.3, "subsampling trick"). W_z ends in a batch norm whose
-    scale starts at zero, so that a new block changes nothing (Section 4.1).
+    max-pools 2x2 in space what the keys read (Section 3.3, "subsampling trick"). W_z ends in a norm and starts as
+    zero, so that a new block changes nothing (Section 4.1): a batch norm by its scale, an affine by its convolution.
     """
 
     def __init__(self, spec: BlockSpec, channels: int) -> None:
@@ -29,23 +32,31 @@ class NonLocalBlock(nn.Module):
         self.pairwise = Pairwise(spec.kind, width, width**-0.5 if spec.scale == "inverse_sqrt" else spec.scale)
         if spec.residual == "learned":
             self.g = nn.Conv3d(channels, inner, 1)
-            self.w_z = nn.Sequential(nn.Conv3d(inner, channels, 1), nn.BatchNorm3d(channels))
+            self.w_z = nn.Sequential(
+                nn.Conv3d(inner, channels, 1, bias=spec.out_bias),
+                norm_of(spec.norm, channels, spec.norm_eps, spec.norm_momentum),
+            )
             self._initialise()
 
     def _initialise(self) -> None:
         for conv in (self.theta, self.phi, self.g, self.w_z[0]):
             if isinstance(conv, nn.Conv3d):
                 nn.init.normal_(conv.weight, std=0.01)  # as in the authors' release, see FACTS
-                assert conv.bias is not None
-                nn.init.zeros_(conv.bias)
-        nn.init.zeros_(self.w_z[1].weight)  # pyright: ignore[reportArgumentType]
+                if conv.bias is not None:
+                    nn.init.zeros_(conv.bias)
+        silent = self.w_z[1 if self.spec.norm == "batch" else 0]
+        nn.init.zeros_(silent.weight)  # pyright: ignore[reportArgumentType]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Relate every place of x to every other and add the result to x."""
+        """Relate every place of x to every other of its group and add the result to x.
+
+        Raises:
+            InvalidSpec: the frames of x cannot be cut into groups of `group_frames`.
+        """
         theta, phi = self.theta(x), self._keys(self.phi, x)  # [N, C', T, H, W], [N, C', T, H/2, W/2]
         if self.spec.similarity == "cosine":
             theta, phi = functional.normalize(theta, dim=1), functional.normalize(phi, dim=1)
-        affinity = self.pairwise(theta, phi)
+        affinity = self.pairwise(theta, phi, self._groups(x))
         if self.spec.residual == "absent":
             return x
         return x + self.w_z(affinity.aggregate(self._keys(self.g, x)))
@@ -54,3 +65,12 @@ class NonLocalBlock(nn.Module):
         if self.spec.sub_sampling == "project_then_pool":
             return self.pool(project(x))
         return project(self.pool(x))
+
+    def _groups(self, x: Tensor) -> Groups:
+        frames, rows, columns = x.shape[2:]
+        together = self.spec.group_frames or frames
+        if frames % together:
+            raise InvalidSpec(f"{self.spec.after}: {frames} frames cannot be cut into groups of {together}")
+        if self.spec.domain == "spacetime":
+            return (frames // together, *WHOLE[1:])
+        return (frames, 1, 1) if self.spec.domain == "space" else (frames // together, rows, columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from nonlocal_core.errors import InvalidSpec
 from nonlocal_core.model.block import NonLocalBlock
 from nonlocal_core.model.inception import MODULES, InceptionHead, inception_stages, width_of
+from nonlocal_core.model.resnet import ResNetHead, resnet_stages, resnet_widths
 from nonlocal_core.model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -28,14 +30,18 @@ class Model(nn.Module):
         self.labels = labels or tuple(f"class {i}" for i in range(spec.classes))
         if len(self.labels) != spec.classes:
             raise InvalidSpec(f"{len(self.labels)} labels for {spec.classes} classes; there must be one for each")
+        widths = stage_widths(spec)
         wanted = {block.after: block for block in spec.blocks}
-        if unknown := sorted(set(wanted) - set(MODULES)):
-            raise InvalidSpec(f"no stage {', '.join(unknown)} for a block; blocks may follow {', '.join(MODULES)}")
-        self.stages = nn.ModuleDict(inception_stages())
+        if unknown := sorted(set(wanted) - set(widths)):
+            raise InvalidSpec(f"no stage {', '.join(unknown)} for a block; blocks may follow {', '.join(widths)}")
+        self.stages = nn.ModuleDict(resnet_stages(spec.resnet) if spec.resnet else inception_stages())
         self.blocks = nn.ModuleDict(
-            {name: NonLocalBlock(wanted[name], width_of(name)) for name in MODULES if name in wanted}
+            {name: NonLocalBlock(wanted[name], width) for name, width in widths.items() if name in wanted}
         )
-        self.head = InceptionHead(width_of("mixed_5c"), spec.classes)
+        features = list(widths.values())[-1]
+        self.head = (
+            ResNetHead(spec.resnet, features, spec.classes) if spec.resnet else InceptionHead(features, spec.classes)
+        )
 
     def forward(self, batch: Tensor) -> Tensor:
         """Normalised clips float32 [N, 3, T, S, S] -> logits [N, classes]."""
@@ -45,3 +51,10 @@ class Model(nn.Module):
             if name in self.blocks:
                 x = self.blocks[name](x)
         return self.head(x)
+
+
+def stage_widths(spec: ModelSpec) -> OrderedDict[str, int]:
+    """The stages that a block may follow and the channels that leave each, in network order."""
+    if spec.resnet:
+        return resnet_widths(spec.resnet)
+    return OrderedDict((name, width_of(name)) for name in MODULES)

@@ -1,18 +1,25 @@
-"""Model cards: the models we know by name, with what a person should know about each. No torch here."""
+"""Model cards: the models that are here, with what a person should know about each. No torch.
+
+A model is here when its weights ship (CARDS) or lie in the models folder, where `models fetch` puts them. What others
+published and can be fetched is in published.py.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nonlocal_core.errors import UnknownModel
+from nonlocal_core.errors import AmbiguousModel, NotFetched, UnknownModel
 from nonlocal_core.model.spec import BlockSpec, ModelSpec
 from nonlocal_core.zoo import deepmind
-from nonlocal_core.zoo.checkpoint import read_header
+from nonlocal_core.zoo.checkpoint import Header, read_header
+from nonlocal_core.zoo.published import PUBLISHED
 
 _ZOO = Path(__file__).parent
 KINETICS_LABELS = _ZOO / "labels" / "kinetics-400.txt"
+MODELS = Path("~/.local/share/nonlocal-lens/models")  # the models folder where nobody names another
 
 
 class ModelCard(BaseModel):
@@ -27,7 +34,10 @@ class ModelCard(BaseModel):
     weights: Path = Field(description="our .safetensors file")
     source: str
     licence: str
+    page: str | None = Field(default=None, description="where its authors describe it")
     claimed_top1: float | None = Field(default=None, description="percent on Kinetics-400, as its authors report it")
+    claimed_top5: float | None = None
+    random_weights: bool = Field(default=False, description="nothing was learnt: what it answers means nothing")
     notes: tuple[str, ...] = Field(default=(), description="what differs from the paper, and limits")
 
 
@@ -64,25 +74,72 @@ DEFAULT = ModelCard(
 CARDS: dict[str, ModelCard] = {card.name: card for card in (DEFAULT,)}
 
 
-def card_of(name_or_path: str) -> ModelCard:
-    """The card of a model that we know, or one read off the header of a model file of ours.
+def models_folder(environ: Mapping[str, str]) -> Path:
+    """The models folder of this user: in $XDG_DATA_HOME where that is set. The command line and the server ask."""
+    home = environ.get("XDG_DATA_HOME")
+    return Path(home, "nonlocal-lens", "models") if home else MODELS
+
+
+def weights_path(name: str, models: Path = MODELS) -> Path:
+    """Where the weights of a fetched model lie."""
+    return models.expanduser() / f"{name}.safetensors"
+
+
+def card_of(name_or_path: str, models: Path = MODELS) -> ModelCard:
+    """The card of a model that is here: by its name, or read off the header of a model file of ours.
 
     Raises:
-        UnknownModel: neither a card's name nor a file.
+        NotFetched: published, but its weights are not in the models folder.
+        UnknownModel: neither a name nor a file.
         UnreadableCheckpoint: the file is not one of ours.
     """
     if card := CARDS.get(name_or_path):
         return card
-    path = Path(name_or_path)
-    if not path.is_file():
-        raise UnknownModel(name_or_path, tuple(CARDS))
-    header = read_header(path)
+    fetched = {path.stem: path for path in models.expanduser().glob("*.safetensors")}
+    path = fetched.get(name_or_path, Path(name_or_path))
+    if path.is_file():
+        return card_of_file(path, read_header(path))
+    if name_or_path in PUBLISHED:
+        raise NotFetched(name_or_path)
+    raise UnknownModel(name_or_path, (*CARDS, *sorted(fetched)))
+
+
+def cards_of(names: Iterable[str], models: Path = MODELS) -> dict[str, ModelCard]:
+    """Cards by the names that people see: of a file, its stem and not its path.
+
+    Raises:
+        AmbiguousModel: two files have the same stem.
+        NotFetched, UnknownModel, UnreadableCheckpoint: as `card_of`.
+    """
+    cards: dict[str, ModelCard] = {}
+    for name in names:
+        card = card_of(name, models)
+        if cards.setdefault(card.name, card).weights != card.weights:
+            raise AmbiguousModel(card.name)
+    return cards
+
+
+def card_of_file(path: Path, header: Header) -> ModelCard:
+    """The card of a model file of ours; what its header does not tell is looked up where it was published."""
+    told = header.provenance
+    published = PUBLISHED.get(told.get("published", ""))
+    random = told.get("weights") == "random"
+    source = told.get("source", "unknown")
     return ModelCard(
-        name=name_or_path,
-        title=path.stem,
-        summary="A model file that was given to this server.",
+        name=path.stem,
+        title=published.title if published else path.stem,
+        summary=_RANDOM if random else f"From {published.project}." if published else _GIVEN,
         spec=header.spec,
         weights=path,
-        source=header.provenance.get("source", "unknown"),
-        licence=header.provenance.get("licence", "unknown"),
+        source=f"{published.project}, {published.file}" if published else source,
+        page=published.page if published else None,
+        licence=published.licence if published else told.get("licence", "unknown"),
+        claimed_top1=published.claimed_top1 if published else None,
+        claimed_top5=published.claimed_top5 if published else None,
+        random_weights=random,
+        notes=(*(published.differs if published else ()), *told.get("notes", "").splitlines()),
     )
+
+
+_GIVEN = "A model file that was given to this server."
+_RANDOM = "Random weights: this network has learnt nothing, and what it answers means nothing."

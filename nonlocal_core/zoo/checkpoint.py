@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import ValidationError
@@ -36,10 +37,16 @@ class Checkpoint:
     tensors: dict[str, Array]
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a model file; weights as float16, statistics and biases as float32."""
+def write_checkpoint(
+    path: Path, checkpoint: Checkpoint, *, precision: Literal["float32", "float16"] = "float32"
+) -> None:
+    """Write a model file; as float16 it has half the size, and still float32 statistics and biases.
+
+    Float16 keeps three digits of a weight, so the very numbers of a network's authors need float32.
+    """
+    kept = _KEPT_WIDE if precision == "float16" else ("",)
     tensors = {
-        name: array.astype(np.float32 if name.endswith(_KEPT_WIDE) else np.float16)
+        name: array.astype(np.float32 if name.endswith(kept) else np.float16)
         for name, array in checkpoint.tensors.items()
     }
     header = checkpoint.header

@@ -8,21 +8,24 @@ import torch
 
 from nonlocal_core.errors import ConversionFailed
 from nonlocal_core.model.build import Model
-from nonlocal_core.zoo.cards import card_of
-from nonlocal_core.zoo.checkpoint import read_checkpoint
-from nonlocal_core.zoo.convert import wanted_tensors
+from nonlocal_core.zoo.cards import CARDS, MODELS, ModelCard, card_of, card_of_file
+from nonlocal_core.zoo.checkpoint import Checkpoint, read_checkpoint
+from nonlocal_core.zoo.containers import is_ours
+from nonlocal_core.zoo.convert import convert_file, wanted_tensors
 
 
-def load_model(name_or_path: str | Path = "default") -> Model:
-    """The model of a card, or of one of our .safetensors files, in evaluation mode.
+def load_model(name_or_path: str | Path = "default", *, models: Path = MODELS) -> Model:
+    """The model of a card, of one of our .safetensors files, or of a checkpoint that somebody published.
+
+    It is in evaluation mode. `models` is the folder that `models fetch` filled.
 
     Raises:
         UnknownModel: neither a card nor a file.
-        UnreadableCheckpoint: the file is not one of ours.
-        ConversionFailed: the file does not fit its own spec.
+        NotFetched: published, but not in the models folder.
+        UnreadableCheckpoint: the file is neither ours nor of a source that we can convert.
+        ConversionFailed: its tensors do not fit its network.
     """
-    card = card_of(str(name_or_path))
-    checkpoint = read_checkpoint(card.weights)
+    card, checkpoint = _opened(name_or_path, models)
     model = Model(card.spec, checkpoint.header.labels, card)
     wanted, tensors = wanted_tensors(model), checkpoint.tensors
     misfits = [f"{name}: missing" for name in wanted if name not in tensors]
@@ -36,3 +39,12 @@ def load_model(name_or_path: str | Path = "default") -> Model:
         raise ConversionFailed(misfits)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()}, strict=False)
     return model.eval()
+
+
+def _opened(name_or_path: str | Path, models: Path) -> tuple[ModelCard, Checkpoint]:
+    path = Path(name_or_path)
+    if str(name_or_path) not in CARDS and path.is_file() and not is_ours(path):
+        checkpoint = convert_file(path)
+        return card_of_file(path, checkpoint.header), checkpoint
+    card = card_of(str(name_or_path), models)
+    return card, read_checkpoint(card.weights)

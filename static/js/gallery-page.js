@@ -3,27 +3,34 @@ import {clipPage, readClips} from './api.js';
 import {find, make, setText} from './dom.js';
 import {drawPoster} from './poster.js';
 import {openDrop} from './drop.js';
+import {sideBySide, tellFrames} from './networks.js';
 import {watchClip, isFinal} from './watch.js';
 import {durationText, stageText} from './words.js';
 
+const models = new Map(JSON.parse(find('#models-data').textContent).map((model) => [model.name, model]));
+
 openDrop(find('.drop'), find('#limits-data'));
+if (models.size > 1) tellFrames(find('.drop-model select'), find('.frames-seen'));
 showClips();
 
 async function showClips() {
   const note = find('.gallery-note');
   try {
     const clips = await readClips();
-    find('.cards').replaceChildren(...clips.map(card));
+    const choice = models.size > 1 || new Set(clips.map(({model}) => model)).size > 1;
+    find('.cards').replaceChildren(...sideBySide(clips).map((clip) => card(clip, choice)));
     setText(note, clips.length ? '' : 'No clips yet. The first one you drop above will stand here.');
   } catch (error) {
     setText(note, `The clips could not be listed. ${error.message}`);
   }
 }
 
-function card(clip) {
+/** A clip's card; `choice` when it must be told which network it is of. */
+function card(clip, choice) {
   const poster = make('span', {className: 'poster'});
   const link = make('a', {className: 'card', href: clipPage(clip.id)}, poster,
-    make('span', {className: 'card-title'}, clip.filename), make('span', {className: 'card-facts'}, facts(clip)));
+    make('span', {className: 'card-title'}, clip.filename), make('span', {className: 'card-facts'}, facts(clip)),
+    choice ? make('span', {className: 'card-model'}, network(clip)) : null);
   fill(poster, clip);
   if (!isFinal(clip)) {
     watchClip(clip.id, (next) => {
@@ -38,6 +45,10 @@ function facts(clip) {
   if (clip.state === 'failed') return 'could not be analysed';
   if (clip.state !== 'done') return clip.state;
   return `${durationText(clip.video.duration_s)}, ${clip.video.width} × ${clip.video.height}${clip.sample ? ', sample' : ''}`;
+}
+
+function network({model}) {
+  return models.get(model)?.random_weights ? `${model}, random weights` : model;
 }
 
 /** The picture of a finished clip; of any other, how far it has come or what went wrong. */

@@ -461,3 +461,52 @@ def test_readers_do_not_wait_for_a_writer(library, add, engine):
         end.set()
 
     assert read_s < 1
+
+
+def test_a_lent_video_is_the_same_file_and_outlives_the_clip(library, add):
+    record, _ = add(b"seen twice")
+
+    lent = library.lend(record.id)
+
+    assert lent.samefile(library.video(record.id))
+    library.delete(record.id)
+    assert lent.read_bytes() == b"seen twice"
+
+
+def test_where_there_are_no_hard_links_a_video_is_copied(library, add, monkeypatch):
+    record, _ = add(b"seen twice")
+    monkeypatch.setattr("pathlib.Path.hardlink_to", raising(errno.EPERM))
+
+    assert library.lend(record.id).read_bytes() == b"seen twice"
+
+
+def test_a_full_disk_leaves_no_half_copy(library, add, monkeypatch):
+    record, _ = add(b"seen twice")
+    monkeypatch.setattr("pathlib.Path.hardlink_to", raising(errno.ENOSPC))
+
+    with pytest.raises(StorageFull):
+        library.lend(record.id)
+    assert list(library.uploads.iterdir()) == []
+
+
+def test_a_clip_deleted_meanwhile_lends_nothing(library, add):
+    record, _ = add()
+    library.delete(record.id)
+
+    with pytest.raises(ClipNotFound):
+        library.lend(record.id)
+
+
+def test_siblings_are_the_clips_of_one_video(library, add):
+    first, _ = add(b"one", model="m")
+    second, _ = add(b"one", model="n")
+    add(b"two")
+
+    assert [record.id for record in library.siblings(first.sha256)] == [first.id, second.id]
+
+
+def raising(number):
+    def fail(*_):
+        raise OSError(number, "as told")
+
+    return fail

@@ -27,7 +27,8 @@ class Lens:
         self.engine = open_database(data, None)
         self.library = Library(self.engine, data)
         self.queue = JobQueue(self.engine, self.library, limit=limit, ttl_s=ttl_s)
-        settings = {"data": str(data), "database_url": None, "models": ["m"], "ttl_s": ttl_s, "queue_limit": limit}
+        settings = {"data": str(data), "database_url": None, "models": ["m"], "models_folder": str(data)}
+        settings |= {"ttl_s": ttl_s, "queue_limit": limit}
         self.settings_json = json.dumps(settings)
         self.supervisor = Supervisor(self.settings_json, task="fake_task:load")
 

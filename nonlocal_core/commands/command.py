@@ -1,0 +1,21 @@
+"""How a command is declared."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+Subparsers = Any  # argparse keeps the class private
+
+
+def add_command(commands: Subparsers, name: str, run: Any, summary: str, example: str) -> argparse.ArgumentParser:
+    """One command, with an example in its help."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
