@@ -10,7 +10,8 @@
  *     dot_product                   p_ij = logit_ij / K
  *     concatenation                 p_ij = max(logit_ij, 0) / K
  *
- * Wang et al. 2018, equations 2 to 5.
+ * Wang et al. 2018, equations 2 to 5. Both grids may be cut into groups (boxes along time, height and width);
+ * x_i then sees only the keys of its own box, K counts those alone, and a weight between two boxes is 0.
  */
 import {cellOf, cellsOf, flatIndex} from './geometry.js';
 
@@ -39,6 +40,7 @@ export function fieldOf({metadata, tensors}) {
   if (softmax) expectShape('lse', lse.shape, [cellsOf(queryGrid)]);
   return {
     block: metadata.block, kind, softmax, scale: Number(metadata.scale), channels, queryGrid, keyGrid,
+    ...boxesOf(queryGrid, keyGrid, gridOf(metadata.groups ?? '1,1,1')),
     theta: theta.data, phi: phi.data, lse: softmax ? lse.data : null,
   };
 }
@@ -55,6 +57,30 @@ function expectShape(name, found, expected) {
   }
 }
 
+/** {seenKeys: keys that one query sees, queryBox, keyBox: the box of each cell, or null when there is only one}. */
+function boxesOf(queryGrid, keyGrid, groups) {
+  const count = cellsOf(groups);
+  const whole = {queryBox: null, keyBox: null};
+  const boxes = count > 1 ? {queryBox: boxOfEachCell(queryGrid, groups), keyBox: boxOfEachCell(keyGrid, groups)} : whole;
+  return {seenKeys: cellsOf(keyGrid) / count, ...boxes};
+}
+
+function boxOfEachCell(grid, groups) {
+  return Int32Array.from({length: cellsOf(grid)}, (_, index) => {
+    const {t, h, w} = cellOf(grid, index);
+    const part = (place, cells, boxes) => Math.floor(place * boxes / cells);
+    return flatIndex(groups, {t: part(t, grid.t, groups.t), h: part(h, grid.h, groups.h), w: part(w, grid.w, groups.w)});
+  });
+}
+
+/** Which answering cells lie in the group of `cell`: Uint8Array of 0 and 1, or null when all do. */
+export function reachOf(field, direction, cell) {
+  if (!field.keyBox) return null;
+  const [asking, answering] = direction === 'forward' ? [field.queryBox, field.keyBox] : [field.keyBox, field.queryBox];
+  const box = asking[flatIndex(askingGrid(field, direction), cell)];
+  return Uint8Array.from(answering, (other) => Number(other === box));
+}
+
 /** The grid that questions are asked from: queries forward, keys in reverse. */
 export function askingGrid(block, direction) {
   return direction === 'forward' ? block.queryGrid : block.keyGrid;
@@ -68,22 +94,25 @@ export function answeringGrid(block, direction) {
 /** The weights p of one question as Float32Array over the answering grid: a row forward, a column in reverse. */
 export function weightsOf(field, direction, cell) {
   const index = flatIndex(askingGrid(field, direction), cell);
-  return direction === 'forward' ? rowOf(field, index) : columnOf(field, index);
+  const seen = reachOf(field, direction, cell);
+  return direction === 'forward' ? rowOf(field, index, seen) : columnOf(field, index, seen);
 }
 
-/** p_i., what query i looks at: Float32Array [K]. */
-export function rowOf(field, i) {
-  const {theta, phi, channels, scale, kind, softmax} = field;
+/** p_i., what query i looks at: Float32Array [K]; `seen` as reachOf gives it. */
+export function rowOf(field, i, seen = null) {
+  const {theta, phi, channels, scale, kind, softmax, seenKeys} = field;
   const logits = products(phi, theta.subarray(i * channels, (i + 1) * channels), scale);   // [K]
+  blind(logits, seen, softmax);
   if (softmax) return normalised(logits);
-  return averaged(logits, kind, logits.length);
+  return averaged(logits, kind, seenKeys);
 }
 
 /** p_.j, which queries look at key j, each normalised as its own row was: Float32Array [Q]. */
-export function columnOf(field, j) {
-  const {theta, phi, channels, scale, kind, softmax, lse, keyGrid} = field;
+export function columnOf(field, j, seen = null) {
+  const {theta, phi, channels, scale, kind, softmax, lse, seenKeys} = field;
   const logits = products(theta, phi.subarray(j * channels, (j + 1) * channels), scale);   // [Q]
-  if (!softmax) return averaged(logits, kind, cellsOf(keyGrid));
+  blind(logits, seen, softmax);
+  if (!softmax) return averaged(logits, kind, seenKeys);
   for (let i = 0; i < logits.length; i += 1) logits[i] = Math.exp(logits[i] - lse[i]);
   return logits;
 }
@@ -107,6 +136,12 @@ function products(rows, vector, scale) {
   return result;
 }
 
+/** What is not seen has f = 0, in place. */
+function blind(logits, seen, softmax) {
+  if (!seen) return;
+  for (let n = 0; n < logits.length; n += 1) if (!seen[n]) logits[n] = softmax ? -Infinity : 0;
+}
+
 function normalised(logits) {
   let top = -Infinity;
   for (const logit of logits) if (logit > top) top = logit;
@@ -122,11 +157,12 @@ function averaged(logits, kind, keys) {
   return logits;
 }
 
-/** The flat indices of the k highest weights, falling; of equal weights the lower index comes first. */
-export function topIndices(weights, k) {
+/** The flat indices of the k highest weights that are `seen`, falling; of equal ones the lower index comes first. */
+export function topIndices(weights, k, seen = null) {
   const best = [];
   const size = Math.min(k, weights.length);
   for (let n = 0; n < weights.length; n += 1) {
+    if (seen && !seen[n]) continue;
     if (best.length === size && !(weights[n] > weights[best[size - 1]])) continue;
     let place = best.length;
     while (place > 0 && weights[n] > weights[best[place - 1]]) place -= 1;
@@ -137,9 +173,9 @@ export function topIndices(weights, k) {
 }
 
 /** The top k of one question: [{rank, cell, weight, mass}], weights falling, mass cumulated. */
-export function topAnswers(weights, grid, k) {
+export function topAnswers(weights, grid, k, seen = null) {
   let mass = 0;
-  return topIndices(weights, k).map((index, n) => {
+  return topIndices(weights, k, seen).map((index, n) => {
     mass += weights[index];
     return {rank: n + 1, cell: cellOf(grid, index), weight: weights[index], mass};
   });

@@ -5,7 +5,7 @@
 import {readFeatures} from './api.js';
 import {openControls} from './controls.js';
 import {find, setText} from './dom.js';
-import {answeringGrid, fieldOf, topAnswers, weightsOf} from './field.js';
+import {answeringGrid, fieldOf, reachOf, topAnswers, weightsOf} from './field.js';
 import {drawLegend, showHeatScale} from './legend.js';
 import {decodeLink, encodeLink} from './link.js';
 import {openPanel, showBlock} from './panel.js';
@@ -130,7 +130,8 @@ export function openLens(root, {world, sheet, note}) {
       const key = [field.block, direction, k, cell.t, cell.h, cell.w].join();
       if (!memory.has(key)) {
         const weights = weightsOf(field, direction, cell);
-        memory.set(key, {weights, top: topAnswers(weights, answeringGrid(field, direction), k)});
+        const top = topAnswers(weights, answeringGrid(field, direction), k, reachOf(field, direction, cell));
+        memory.set(key, {weights, top});
         if (memory.size > KEPT_ROWS) memory.delete(memory.keys().next().value);
       }
       return memory.get(key);

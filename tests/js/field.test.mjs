@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {answeringGrid, askingGrid, columnOf, fieldOf, FieldError, rowOf, topAnswers, topIndices, weightsOf} from '../../static/js/field.js';
+import {answeringGrid, askingGrid, columnOf, fieldOf, FieldError, reachOf, rowOf, topAnswers, topIndices, weightsOf} from '../../static/js/field.js';
 import {cellsOf, flatIndex} from '../../static/js/geometry.js';
 import {fixture, goldenField, seeded} from './help.mjs';
 
@@ -91,4 +91,34 @@ test('a row of the largest published block takes less than 5 ms', () => {
   });
   const best = Math.min(...times);                                       // the machine may be busy with others
   assert.ok(best < 5, `${best.toFixed(1)} ms`);
+});
+
+/** Four time steps of one cell asking four of one cell; `groups` cuts them along time. */
+function timeField(kind, groups) {
+  const random = seeded(3);
+  const numbers = () => ({shape: [4, 2], data: Float32Array.from({length: 8}, () => random())});
+  const [theta, phi] = [numbers(), numbers()];
+  const metadata = {block: 'b', kind, scale: '1', query_grid: '4,1,1', key_grid: '4,1,1', groups};
+  const logit = (i, j) => theta.data[2 * i] * phi.data[2 * j] + theta.data[2 * i + 1] * phi.data[2 * j + 1];
+  const lse = (i) => Math.log([0, 1].reduce((sum, j) => sum + Math.exp(logit(i, 2 * Math.floor(i / 2) + j)), 0));
+  return {logit, field: fieldOf({metadata, tensors: {theta, phi, lse: {shape: [4], data: Float32Array.from([0, 1, 2, 3], lse)}}})};
+}
+
+test('in a block of groups a query sees the keys of its own group alone, and its row sums to 1 there', () => {
+  const {field, logit} = timeField('embedded_gaussian', '2,1,1');
+  const row = weightsOf(field, 'forward', {t: 3, h: 0, w: 0});
+  const f = [2, 3].map((j) => Math.exp(logit(3, j)));
+  close(row, [0, 0, f[0] / (f[0] + f[1]), f[1] / (f[0] + f[1])]);
+  const column = weightsOf(field, 'reverse', {t: 2, h: 0, w: 0});
+  close(column.slice(0, 2), [0, 0]);
+  assert.ok(Math.abs(column[3] - row[2]) < 1e-6);
+});
+
+test('arrows never leave their group, and the dot product is divided by the keys of one group', () => {
+  const {field, logit} = timeField('dot_product', '2,1,1');
+  const cell = {t: 0, h: 0, w: 0};
+  const row = weightsOf(field, 'forward', cell);
+  close(row, [logit(0, 0) / 2, logit(0, 1) / 2, 0, 0]);
+  const top = topAnswers(row, field.keyGrid, 20, reachOf(field, 'forward', cell));
+  assert.deepEqual(top.map(({cell: {t}}) => t).sort(), [0, 1]);
 });
