@@ -25,7 +25,7 @@ from nonlocal_core.model.pairwise import Affinity
 from nonlocal_core.model.spec import SOFTMAX_KINDS, BlockSpec, Kind
 
 PLOT = Path(__file__).parents[1] / "docs" / "blocks.png"
-ROUNDS = {4: 20, 8: 12, 16: 6, 32: 2, 64: 1}  # of timing, for each T
+ROUNDS = {4: 15, 8: 8, 16: 4, 32: 2, 64: 1}  # of timing, for each T
 FRAMES = tuple(ROUNDS)
 SIDE, CHANNELS = 28, 512  # res3 of 224 px
 KINDS: tuple[Kind, ...] = ("gaussian", "embedded_gaussian", "dot_product", "concatenation")

@@ -14,11 +14,11 @@ WHOLE: Groups = (1, 1, 1)
 
 
 def fold(x: Tensor, groups: Groups) -> Tensor:
-    """[N, C, T, H, W] -> contiguous [N * boxes, places of a box, C]; boxes and places time-major, rows, columns."""
+    """[N, C, T, H, W] -> [N * boxes, places of a box, C]; boxes and places time-major, rows, columns."""
     n, c, t, h, w = x.shape
     by_t, by_h, by_w = groups
     boxes = x.reshape(n, c, by_t, t // by_t, by_h, h // by_h, by_w, w // by_w).permute(0, 2, 4, 6, 3, 5, 7, 1)
-    return boxes.reshape(n * by_t * by_h * by_w, -1, c).contiguous()
+    return boxes.reshape(n * by_t * by_h * by_w, -1, c)
 
 
 def unfold(y: Tensor, grid: tuple[int, int, int], groups: Groups) -> Tensor:
