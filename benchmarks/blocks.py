@@ -2,7 +2,8 @@
 
 A res3 block (512 channels, 256 inside, keys pooled 2x2) on T x 28 x 28 places for T = 4 ... 64 and each kind of f, as
 a table and as docs/blocks.png. "Literal" is the same block with the matrix f [Q, K] written out. Peak memory is what
-the forward pass adds to the process (VmHWM); each case runs in a fresh child. Below four minutes on two cores.
+the forward pass adds to the process (VmHWM); each case runs in a fresh child. It takes four to six minutes on
+two cores that others use too.
 """
 
 from __future__ import annotations
