@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from anyio import CapacityLimiter, to_thread
+from starlette.requests import ClientDisconnect
 
 from app.problems import FULL, StorageFull, UploadTooLarge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import BinaryIO
+
+    from starlette.types import Receive
 
 # A thread hop costs about 50 us, a disk that is behind blocks for seconds: so write in threads, in pieces large
 # enough to hide the hop and small enough that 200 uploads at once hold 50 MB.
@@ -82,3 +86,36 @@ def _write(file: BinaryIO, digest: _Digest, piece: bytes) -> None:
     rest = memoryview(piece)
     while rest:
         rest = rest[file.write(rest) :]
+
+
+class Body:
+    """The body of a request, which can be heard to its end after it was refused."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ended = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What is sent, as it comes.
+
+        Raises:
+            ClientDisconnect: the client hung up.
+        """
+        while not self._ended:
+            yield await self._next()
+
+    async def forget(self, most_bytes: int) -> None:
+        """Read the rest, or `most_bytes` of it, and keep nothing.
+
+        A connection that is closed on unread bytes is reset, and the client would never read why it was refused.
+        """
+        with contextlib.suppress(ClientDisconnect):
+            while not self._ended and most_bytes > 0:
+                most_bytes -= len(await self._next())
+
+    async def _next(self) -> bytes:
+        message = await self._receive()
+        self._ended = not message.get("more_body", False)
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        return message.get("body", b"")

@@ -15,9 +15,9 @@ from app.jobs.feed import Watch
 from app.library import ClipRecord
 from app.schemas import API, BlockOut, BlocksOut, ClipOut, ClipsOut, PredictionsOut
 from app.services import AnyClip, Ask, DoneClip, Services
-from app.uploads import Received
+from app.uploads import Body, Received
 from nonlocal_core.affinity.store import FRAMES
-from nonlocal_core.errors import UnknownModel
+from nonlocal_core.errors import LensError, UnknownModel
 
 router = APIRouter(prefix=f"{API}/clips", tags=["clips"])
 
@@ -61,9 +61,14 @@ async def upload_clip(
 
     The same bytes for the same model and start are the same clip: 200 instead of 202.
     """
-    chosen = chosen_model(services, model)
-    await asyncio.to_thread(services.queue.ensure_room)
-    received = await services.receiver.receive(request.stream(), services.settings.upload_limit_bytes)
+    body, limit = Body(request.receive), services.settings.upload_limit_bytes
+    try:
+        chosen = chosen_model(services, model)
+        await asyncio.to_thread(services.queue.ensure_room)
+        received = await services.receiver.receive(body.chunks(), limit)
+    except LensError:
+        await body.forget(limit)
+        raise
     return await submit(services, received, filename, chosen, start_s)
 
 

@@ -13,6 +13,7 @@ from app.routes.about import version_of
 from app.routes.clips import analyse_again, chosen_model, list_clips, submit
 from app.schemas import API
 from app.services import AnyClip, Ask, Services
+from app.uploads import Body
 from nonlocal_core.zoo.published import KIND_WORDS
 
 router = APIRouter(include_in_schema=False)
@@ -68,6 +69,7 @@ async def upload_form(request: Request, services: Ask) -> Response:
     limit = services.settings.upload_limit_bytes
     length = request.headers.get("content-length", "")
     if not length.isdecimal() or int(length) > limit + FORM_OVERHEAD_BYTES:  # before the parser spools it to disk
+        await Body(request.receive).forget(limit)
         raise UploadTooLarge(limit)
     async with request.form(max_files=1, max_fields=4) as form:
         file = form.get("file")

@@ -52,3 +52,9 @@ def test_a_full_queue_answers_429_with_retry_after(small, sample):
 
     assert [response.status_code for response in responses] == [202, 202, 429, 429]
     assert int(responses[-1].headers["retry-after"]) > 0
+
+
+def test_a_refusal_is_read_by_a_client_that_sends_first_and_listens_later(small):
+    for _ in range(5):  # closed on unread bytes, it would be reset instead
+        response = small.http.post(f"{API}?model=i4d", content=b"x" * 290_000)
+        assert response.status_code == 404
