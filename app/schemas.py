@@ -248,7 +248,7 @@ class ModelOut(_Frozen):
     @classmethod
     def of(cls, card: ModelCard, *, default: bool) -> ModelOut:
         """A card without the place of its file."""
-        return cls(**card.model_dump(exclude={"weights"}), default=default)
+        return cls(**card.model_dump(exclude={"weights", "block_weights"}), default=default)
 
 
 class ModelsOut(_Frozen):

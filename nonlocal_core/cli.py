@@ -6,11 +6,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from nonlocal_core.commands.checks import declare_doctor, declare_score
+from nonlocal_core.commands.checks import declare_doctor
 from nonlocal_core.commands.clips import declare_analyse, declare_arrows
 from nonlocal_core.commands.command import Subparsers
+from nonlocal_core.commands.evaluating import declare_evaluate
 from nonlocal_core.commands.models import declare_convert, declare_models
+from nonlocal_core.commands.relating import declare_relate
+from nonlocal_core.commands.scoring import declare_score
+from nonlocal_core.commands.training import declare_curves, declare_train
 from nonlocal_core.errors import LensError
+
+_COMMANDS = (
+    declare_analyse, declare_arrows, declare_models, declare_convert,
+    declare_train, declare_curves, declare_evaluate, declare_relate, declare_score, declare_doctor,
+)  # fmt: skip
 
 
 def make_parser() -> tuple[argparse.ArgumentParser, Subparsers]:
@@ -20,7 +29,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, Subparsers]:
         description="See which places in space and time a non-local block of a video network relates to each other.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for declare in (declare_analyse, declare_arrows, declare_models, declare_convert, declare_score, declare_doctor):
+    for declare in _COMMANDS:
         declare(commands)
     return parser, commands
 

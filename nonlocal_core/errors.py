@@ -12,6 +12,10 @@
     ├── StoreError
     │   ├── AnalysisNotFound
     │   └── DamagedAnalysis          a stored file does not match its checksum: analyse again
+    ├── LearningError
+    │   ├── UnusableListing          a list of videos and labels that cannot be read, or does not fit the model
+    │   ├── TrainingFailed           a run that cannot start, or whose loss is no number any more
+    │   └── ResumeMismatch           a run's folder holds another run than the one asked for
     └── ModelError
         ├── UnknownModel
         ├── AmbiguousModel           two files of one name
@@ -82,6 +86,22 @@ class DamagedAnalysis(StoreError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} is damaged (its checksum does not match); delete the clip and analyse it again")
+
+
+class LearningError(LensError):
+    """A network cannot be trained or evaluated as asked."""
+
+
+class UnusableListing(LearningError):
+    """A list of videos and labels cannot be read, holds nothing that can be used, or does not fit the model."""
+
+
+class TrainingFailed(LearningError):
+    """A run cannot start, or came to numbers that no further step can mend."""
+
+
+class ResumeMismatch(LearningError):
+    """What a run's folder holds is not the run that was asked for."""
 
 
 class ModelError(LensError):

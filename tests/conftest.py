@@ -75,7 +75,7 @@ def server(tmp_path_factory):
 def two_models_server(tmp_path_factory):
     """A running server of the default model and of a file: the same weights under two blocks, labelled as random."""
     folder = tmp_path_factory.mktemp("two")
-    shipped, card = read_checkpoint(CARDS["default"].weights), CARDS["default"]
+    shipped, card = read_checkpoint(CARDS["i3d-observers"].weights), CARDS["i3d-observers"]
     header = replace(
         shipped.header,
         spec=shipped.header.spec.model_copy(update={"blocks": card.spec.blocks[-2:]}),

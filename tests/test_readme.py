@@ -33,7 +33,7 @@ def test_the_commands_run(monkeypatch, tmp_path, capsys):
     assert len(LENS) >= 5
     for line in LENS:
         assert main(shlex.split(line)[1:]) == 0, line
-    assert "default: I3D" in capsys.readouterr().out
+    assert "default: Non-local I3D" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("line", CURL)

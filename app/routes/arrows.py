@@ -53,7 +53,7 @@ def as_json(answer: BaseModel) -> Response:
 
 @router.get("/blocks/{block}/features", response_class=Response)
 def read_features(clip_id: DoneClip, block: BlockName, services: Ask) -> Response:
-    """theta [Q, C] and phi [K, C] as float16 and the log-sum-exp [Q], with kind, scale and grids in the header.
+    """theta [Q, C] and phi [K, C] (large ones as float16), the log-sum-exp [Q]; kind, scale and grids in the header.
 
     A safetensors file; with it a browser or a notebook answers every question itself.
     """

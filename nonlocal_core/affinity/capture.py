@@ -17,6 +17,7 @@ from nonlocal_core.model.block import NonLocalBlock
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.pairwise import Affinity
 
+_EXACT_BYTES = 10_000_000  # of theta and phi in float32: up to it they are kept so, see docs/decisions/0002
 _CHUNK = 2048  # queries at a time in `_log_sum_exp`: 2048 x 3136 float32 are 26 MB
 
 
@@ -74,11 +75,12 @@ def field_of(affinity: Affinity) -> AffinityField:
 
 
 def as_kept(field: AffinityField) -> AffinityField:
-    """The field as it is stored and asked: operands rounded to float16, and the log-sum-exp of just these.
+    """The field as it is stored and asked: large operands rounded to float16, and the log-sum-exp of just these.
 
     With the log-sum-exp of the rounded operands the rounding of a column's logits cancels in part, as it does in a row.
     """
-    kept = replace(field, theta=field.theta.astype(np.float16), phi=field.phi.astype(np.float16))
+    dtype = np.float32 if field.theta.nbytes + field.phi.nbytes <= _EXACT_BYTES else np.float16
+    kept = replace(field, theta=field.theta.astype(dtype), phi=field.phi.astype(dtype))
     return replace(kept, given_log_sum_exp=_log_sum_exp(kept)) if field.has_softmax else kept
 
 

@@ -2,7 +2,7 @@
 
     <root>/<clip id>/analysis/manifest.json        what is here, the checksums, the predictions
                               frames.jpg           the frames the network saw, as one sprite sheet
-                              <block>.safetensors  theta, phi (float16) and the log-sum-exp (float32)
+                              <block>.safetensors  theta, phi (float32, large ones float16) and the log-sum-exp
 
 No torch: the web process answers questions from here. A folder is whole or absent; a file that does not match its
 checksum is named, never read.
@@ -167,8 +167,8 @@ def features_name(block: str) -> str:
 
 
 def field_to_bytes(field: AffinityField, block: str) -> bytes:
-    """theta and phi as float16, the log-sum-exp as float32; the field's other choices in the header: safetensors."""
-    arrays: tensor_file.Arrays = {"theta": field.theta.astype(np.float16), "phi": field.phi.astype(np.float16)}
+    """theta and phi as they are kept and the log-sum-exp; the field's other choices in the header: safetensors."""
+    arrays: tensor_file.Arrays = {"theta": field.theta, "phi": field.phi}
     if field.has_softmax:
         arrays["lse"] = field.log_sum_exp
     grids = {"query_grid": field.query_grid, "key_grid": field.key_grid, "groups": field.groups}
@@ -177,7 +177,7 @@ def field_to_bytes(field: AffinityField, block: str) -> bytes:
 
 
 def field_from_bytes(content: bytes, block: str) -> AffinityField:
-    """The inverse of `field_to_bytes`, but for float16 rounding; the arrays are views of `content`.
+    """The inverse of `field_to_bytes`; the arrays are views of `content`.
 
     Raises:
         DamagedAnalysis: the content is not such a file.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 Subparsers = Any  # argparse keeps the class private
@@ -19,3 +20,14 @@ def add_command(commands: Subparsers, name: str, run: Any, summary: str, example
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def number_from(least: int) -> Callable[[str], int]:
+    """What reads a whole number that is not less than `least`, for `type=`."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} on")
+        return int(text)
+
+    return number

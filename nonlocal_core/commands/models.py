@@ -81,7 +81,7 @@ def _run_models(options: argparse.Namespace) -> int:
     here = list(_cards_here(folder))
     absent = [card for card in PUBLISHED.values() if card.name not in {card.name for card in here}]
     if options.json:
-        cards = [card.model_dump(mode="json", exclude={"weights"}) for card in here]
+        cards = [card.model_dump(mode="json", exclude={"weights", "block_weights"}) for card in here]
         print(json.dumps({"here": cards, "published": [card.model_dump(mode="json") for card in absent]}, indent=2))
         return 0
     print(f"Here (shipped, or in {folder})\n")

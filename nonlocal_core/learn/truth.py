@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nonlocal_core.errors import LensError
-from nonlocal_core.geometry import Grid
 
 Coverage = NDArray[np.float32]
 
@@ -75,16 +74,3 @@ def composed_truth(path: Path) -> Iterator[TruthClip]:
                 left, top, right, bottom = box
                 coverage[frame, top:bottom, left:right] = 1
         yield TruthClip(f"{path.stem}: {thing['name']}", path.with_suffix(".mp4"), coverage)
-
-
-def coverage_of_cells(crop: Coverage, grid: Grid) -> Coverage:
-    """The mean of a crop [T, S, S] over each cell of `grid`: [cells], flat as rows are.
-
-    Raises:
-        ValueError: the cells do not tile the crop in whole pixels and frames.
-    """
-    frames, height, width = crop.shape
-    if frames % grid.t or height % grid.h or width % grid.w:
-        raise ValueError(f"cells of {grid} do not tile {frames} frames of {height}x{width} pixels")
-    tiles = crop.reshape(grid.t, frames // grid.t, grid.h, height // grid.h, grid.w, width // grid.w)
-    return tiles.mean((1, 3, 5)).reshape(-1)

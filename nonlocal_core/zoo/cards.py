@@ -32,6 +32,7 @@ class ModelCard(BaseModel):
     summary: str
     spec: ModelSpec
     weights: Path = Field(description="our .safetensors file")
+    block_weights: Path | None = Field(default=None, description="a second one, of the blocks' tensors alone")
     source: str
     licence: str
     page: str | None = Field(default=None, description="where its authors describe it")
@@ -39,6 +40,15 @@ class ModelCard(BaseModel):
     claimed_top5: float | None = None
     random_weights: bool = Field(default=False, description="nothing was learnt: what it answers means nothing")
     notes: tuple[str, ...] = Field(default=(), description="what differs from the paper, and limits")
+
+
+_STAGES = ("mixed_3c", "mixed_4b", "mixed_4c", "mixed_4e", "mixed_4f")
+_I3D = _ZOO / "weights" / "i3d-kinetics-400.safetensors"
+_I3D_LICENCE = "Apache-2.0 (weights), MIT (the package they were taken from)"
+
+
+def _related(stage: str) -> BlockSpec:
+    return BlockSpec(after=stage, kind="embedded_gaussian", inner_channels=128, norm="affine")
 
 
 def _observer(stage: str) -> BlockSpec:
@@ -51,17 +61,40 @@ TEMPERATURE = 0.1
 
 DEFAULT = ModelCard(
     name="default",
+    title="Non-local I3D, Kinetics-400, with five embedded Gaussian blocks",
+    summary=(
+        "DeepMind's I3D (Inception-v1) as trained on Kinetics-400, frozen, with five non-local blocks that were fitted "
+        "to unlabelled videos: theta and phi relate what moves together, g and W_z restore what is hidden."
+    ),
+    spec=deepmind.SPEC.model_copy(update={"blocks": tuple(map(_related, _STAGES))}),
+    weights=_I3D,
+    block_weights=_ZOO / "weights" / "i3d-related-blocks.safetensors",
+    source=f"{deepmind.PROVENANCE['original']}; from {deepmind.PROVENANCE['source']}; blocks: `nonlocal-lens relate`",
+    licence=_I3D_LICENCE,
+    notes=(
+        "The paper learns blocks and network together from Kinetics' labels; here the network is frozen and the blocks "
+        "never saw a label. No gradient passed through the network.",
+        "Theta and phi: whitening of what differs between cells that find each other across frames, then (but for "
+        "mixed_3c) gradient steps that put the affinity of what moves against the camera on what moves so at other "
+        "times. g and W_z: least squares. W_z ends in a scale and shift, not a batch norm; the softmax has no scale.",
+        "Fitted to short real videos of other projects' repositories (people, animals, vehicles, sports, surveillance "
+        "with fights), none of which may be redistributed. What they do not show, the blocks do not know.",
+        "Measured by `nonlocal-lens score`, see docs/experiments/0002: arrows from a moving object reach the same "
+        "object at other times more often than chance and than similar features would, but far from always.",
+    ),
+)
+
+OBSERVERS = ModelCard(
+    name="i3d-observers",
     title="I3D, Kinetics-400, with five observing Gaussian blocks",
     summary=(
         "DeepMind's I3D (Inception-v1) as trained on Kinetics-400. Its blocks have no parameters and were not trained: "
         "they show how alike the network's own features are, and change nothing in its predictions."
     ),
-    spec=deepmind.SPEC.model_copy(
-        update={"blocks": tuple(map(_observer, ("mixed_3c", "mixed_4b", "mixed_4c", "mixed_4e", "mixed_4f")))}
-    ),
-    weights=_ZOO / "weights" / "i3d-kinetics-400.safetensors",
+    spec=deepmind.SPEC.model_copy(update={"blocks": tuple(map(_observer, _STAGES))}),
+    weights=_I3D,
     source=f"{deepmind.PROVENANCE['original']}; from {deepmind.PROVENANCE['source']}",
-    licence="Apache-2.0 (weights), MIT (the package they were taken from)",
+    licence=_I3D_LICENCE,
     notes=(
         "The blocks are of the Gaussian kind, f = exp(x_i . x_j), on features divided by their length (cosine) and a "
         f"temperature of {TEMPERATURE}; the paper divides by neither.",
@@ -71,7 +104,7 @@ DEFAULT = ModelCard(
     ),
 )
 
-CARDS: dict[str, ModelCard] = {card.name: card for card in (DEFAULT,)}
+CARDS: dict[str, ModelCard] = {card.name: card for card in (DEFAULT, OBSERVERS)}
 
 
 def models_folder(environ: Mapping[str, str]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -47,4 +48,8 @@ def _opened(name_or_path: str | Path, models: Path) -> tuple[ModelCard, Checkpoi
         checkpoint = convert_file(path)
         return card_of_file(path, checkpoint.header), checkpoint
     card = card_of(str(name_or_path), models)
-    return card, read_checkpoint(card.weights)
+    checkpoint = read_checkpoint(card.weights)
+    if card.block_weights:
+        blocks = read_checkpoint(card.block_weights)
+        checkpoint = replace(checkpoint, tensors=checkpoint.tensors | blocks.tensors)
+    return card, checkpoint

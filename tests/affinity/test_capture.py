@@ -58,8 +58,10 @@ def test_a_batch_of_two_is_refused():
         capture(small_model("gaussian"), torch.zeros(2, 3, 8, 64, 64))
 
 
-def test_what_is_kept_is_float16_with_its_own_log_sum_exp(make_field):
+def test_what_is_large_is_kept_as_float16_with_its_own_log_sum_exp(make_field, monkeypatch):
     field = make_field()
+    assert as_kept(field).theta.dtype == as_kept(field).phi.dtype == np.float32
+    monkeypatch.setattr("nonlocal_core.affinity.capture._EXACT_BYTES", field.theta.nbytes)
 
     kept = as_kept(field)
 

@@ -91,10 +91,10 @@ def test_features_are_theta_and_phi_with_kind_scale_and_grids(get):
     content = get("/blocks/mixed_4c/features").content
 
     arrays = load(content)
-    assert arrays["theta"].shape == (8 * 14 * 14, 512)
-    assert arrays["phi"].shape == (8 * 7 * 7, 512)
+    assert arrays["theta"].shape == (8 * 14 * 14, 128)
+    assert arrays["phi"].shape == (8 * 7 * 7, 128)
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
-    assert header["kind"] == "gaussian"
+    assert header["kind"] == "embedded_gaussian"
     assert header["query_grid"] == "8,14,14"
 
 
@@ -196,7 +196,7 @@ def test_models_are_cards_with_their_limits_in_words(server):
     (card,) = server.http.get("/api/v1/models").json()["models"]
 
     assert card["default"]
-    assert "have no parameters and were not trained" in card["summary"]
+    assert "fitted to unlabelled videos" in card["summary"]
     assert card["spec"]["blocks"][0]["after"] == "mixed_3c"
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nonlocal_core.geometry import Grid
-from nonlocal_core.learn.truth import UnreadableTruth, coverage_of_cells, read_masks, truth_clips
+from nonlocal_core.learn.truth import UnreadableTruth, read_masks, truth_clips
 
 
 def test_masks_become_shares_of_pixels_in_the_order_of_their_names(tmp_path):
@@ -39,18 +38,3 @@ def test_boxes_of_a_composed_clip_become_one_truth_an_object(tmp_path):
 def test_a_folder_without_truth_says_what_was_expected(tmp_path):
     with pytest.raises(UnreadableTruth, match=r"NAME/clip.mp4 with masks nor NAME.mp4"):
         list(truth_clips(tmp_path))
-
-
-def test_cells_are_covered_by_the_mean_of_their_frames_and_pixels():
-    crop = np.zeros((4, 6, 6), np.float32)
-    crop[0:2, 0:3, 4:6] = 1  # first half of the clip, top, right
-
-    covered = coverage_of_cells(crop, Grid(2, 2, 3)).reshape(2, 2, 3)
-
-    assert covered[0].tolist() == [[0, 0, 1], [0, 0, 0]]
-    assert covered[1].sum() == 0
-
-
-def test_cells_that_do_not_tile_the_crop_are_refused():
-    with pytest.raises(ValueError, match="do not tile 4 frames of 6x6"):
-        coverage_of_cells(np.zeros((4, 6, 6), np.float32), Grid(3, 2, 2))

@@ -100,5 +100,5 @@ def test_two_files_of_one_name_are_refused(put, tmp_path):
 def test_an_unknown_name_tells_what_is_here(put, tmp_path):
     put("mine")
 
-    with pytest.raises(UnknownModel, match="one of default, mine"):
+    with pytest.raises(UnknownModel, match="one of default, i3d-observers, mine"):
         card_of("i4d", tmp_path)

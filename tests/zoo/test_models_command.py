@@ -21,7 +21,7 @@ def test_the_list_has_two_parts_and_every_published_name(capsys):
     assert main(["models"]) == 0
 
     here, published = capsys.readouterr().out.split("Published, not here")
-    assert "default: I3D" in here
+    assert "default: Non-local I3D" in here
     assert all(f" {name} " in published for name in PUBLISHED)
     assert "74.9 % (91.6 %)" in published
 
@@ -30,7 +30,7 @@ def test_as_json_both_parts_are_cards(capsys):
     assert main(["models", "--json"]) == 0
 
     lists = json.loads(capsys.readouterr().out)
-    assert [card["name"] for card in lists["here"]] == ["default"]
+    assert [card["name"] for card in lists["here"]] == ["default", "i3d-observers"]
     assert [card["name"] for card in lists["published"]] == list(PUBLISHED)
 
 
