@@ -16,6 +16,7 @@ from matplotlib import pyplot as plt
 from PIL import Image, ImageFilter
 
 import nonlocal_core as nl
+from nonlocal_core.geometry import centre_of
 from nonlocal_core.model.build import Model
 
 SHOWN = 4  # frames, as in Figure 3 of Wang et al. 2018
@@ -65,8 +66,9 @@ def draw(analyses: dict[str, nl.Analysis], options: argparse.Namespace) -> None:
         found = analysis.arrows(options.block, frame=options.frame, x=options.x, y=options.y, k=options.k)
         strongest = found[0].weight
         for arrow in found:
-            column = int(np.abs(frames - arrow.end.frame).argmin())  # the shown frame that is nearest in time
-            end = np.array([arrow.end.x + column, arrow.end.y]) * size
+            place = centre_of(analysis[options.block].key_grid, arrow.end, len(clip))
+            column = int(np.abs(frames - place.frame).argmin())  # the shown frame that is nearest in time
+            end = np.array([place.x + column, place.y]) * size
             style = {"color": "crimson", "alpha": 0.35 + 0.65 * arrow.weight / strongest, "lw": 1.2}
             axes.annotate("", end, start, arrowprops={"arrowstyle": "->", **style})
         axes.plot(*start, "o", color="gold", markeredgecolor="black")
