@@ -101,5 +101,5 @@ def test_a_folder_without_a_log_is_named(tmp_path):
 def test_a_missing_matplotlib_is_told_with_its_cure(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
-    with pytest.raises(LearningError, match="pip install matplotlib"):
+    with pytest.raises(LearningError, match="pip install 'nonlocal-lens"):
         draw_curves([run_folder(tmp_path / "run")], tmp_path / "curves.png")

@@ -9,6 +9,7 @@ from nonlocal_core.learn.start import build, folded, set_training
 from nonlocal_core.model.build import Model
 from nonlocal_core.zoo.checkpoint import Checkpoint, Header, write_checkpoint
 from nonlocal_core.zoo.convert import wanted_tensors
+from nonlocal_core.zoo.load import load_model
 from tests.learn.little import BLOCK, INCEPTION, RESNET, little_recipe, spec_file
 from tests.model.test_inflate import ResNet2D
 
@@ -106,8 +107,9 @@ def test_the_classifier_keeps_the_rows_of_the_classes_it_knows_by_name(model):
     assert start.notes == ()
 
 
-def test_a_checkpoint_fills_another_spec_and_its_new_blocks_change_nothing(specs, model):
-    start = built(specs["inception-nl"], start="default", classes=model.labels)
+def test_a_checkpoint_fills_another_spec_and_its_new_blocks_change_nothing(specs):
+    model = load_model("i3d-observers")
+    start = built(specs["inception-nl"], start="i3d-observers", classes=model.labels)
 
     assert start.notes == ("new blocks: mixed_4b",)
     with torch.no_grad():
