@@ -79,7 +79,7 @@ DEFAULT = ModelCard(
         "times. g and W_z: least squares. W_z ends in a scale and shift, not a batch norm; the softmax has no scale.",
         "Fitted to short real videos of other projects' repositories (people, animals, vehicles, sports, surveillance "
         "with fights), none of which may be redistributed. What they do not show, the blocks do not know.",
-        "Measured by `nonlocal-lens score`, see docs/experiments/0002: on ten real sequences, arrows from a moving thing "
+        "Measured by `nonlocal-lens score`, see docs/experiments/0002: on ten real clips, arrows from a moving thing "
         "reach the same object at other times more often than chance and than similar features would, but far from "
         "always; on composed clips, whose objects are pasted in, only those of mixed_3c do.",
     ),
