@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import secrets
 import shutil
 import time
@@ -24,6 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from app.problems import FULL, ClipAlreadyFinished, ClipNotFound, StorageFull
+from nonlocal_core.durable import sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -425,8 +425,4 @@ def _move_whole(source: Path, target: Path) -> None:
     target.parent.mkdir()
     source.replace(target)
     for folder in (target.parent, target.parent.parent):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(folder)

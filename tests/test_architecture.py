@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 # From the bottom up, as DESIGN.md draws it; a module may import from its own layer (its own group of names) or below.
 LAYERS = [
-    {"nonlocal_core.errors", "nonlocal_core.tensor_file"},
+    {"nonlocal_core.durable", "nonlocal_core.errors", "nonlocal_core.tensor_file"},
     {"nonlocal_core.geometry"},
     {"nonlocal_core.model", "nonlocal_core.video"},
     {"nonlocal_core.affinity", "nonlocal_core.zoo"},

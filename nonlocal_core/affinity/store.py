@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from nonlocal_core import tensor_file
 from nonlocal_core.affinity.field import AffinityField
+from nonlocal_core.durable import sync
 from nonlocal_core.errors import AnalysisNotFound, DamagedAnalysis, UnknownBlock
 from nonlocal_core.geometry import Grid
 from nonlocal_core.model.spec import Kind
@@ -113,7 +113,7 @@ class AffinityStore:
             if target.exists():
                 shutil.rmtree(target)
             aside.rename(target)
-            _sync(parent)
+            sync(parent)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
@@ -234,8 +234,8 @@ def _write_files(folder: Path, analysis: Analysis, provenance: dict[str, str]) -
     )
     (folder / MANIFEST).write_text(manifest.model_dump_json(), encoding="utf-8")
     for file in folder.iterdir():
-        _sync(file)
-    _sync(folder)
+        sync(file)
+    sync(folder)
     return manifest
 
 
@@ -269,12 +269,3 @@ def _stored_predictions(analysis: Analysis) -> list[StoredPrediction]:
     scores = analysis.scores
     order: list[int] = np.argsort(-scores, kind="stable").tolist()
     return [StoredPrediction(index=i, label=analysis.labels[i], probability=float(scores[i])) for i in order]
-
-
-def _sync(path: Path) -> None:
-    """Make what was written to a file or folder survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

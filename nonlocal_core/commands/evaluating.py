@@ -47,14 +47,14 @@ def _run_evaluate(options: argparse.Namespace) -> int:
 
     from nonlocal_core.learn.evaluate import evaluate, format_table, report
     from nonlocal_core.learn.listing import read_listing
-    from nonlocal_core.learn.objectives import OBJECTIVES
+    from nonlocal_core.learn.objectives import SUPERVISED
     from nonlocal_core.zoo.checkpoint import file_sha256
     from nonlocal_core.zoo.load import load_model
 
     protocol = _protocol(options)
     model = load_model(options.model, models=models_folder(os.environ))
     listing = read_listing(options.data, videos=options.videos, classes=model.labels)
-    objective = OBJECTIVES[options.objective or ("sigmoid" if listing.labelling == "multi" else "softmax")]
+    objective = SUPERVISED[options.objective or ("sigmoid" if listing.labelling == "multi" else "softmax")]
     model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     evaluation = evaluate(
         model, listing, protocol, objective=objective, workers=options.workers,

@@ -120,7 +120,7 @@ def _fit(stage: str, windows: list[Window], options: argparse.Namespace, random:
 
 
 def _write(path: Path, model: Model, provenance: dict[str, str]) -> None:
-    from nonlocal_core.learn.state import replace
+    from nonlocal_core.durable import replace
     from nonlocal_core.zoo.checkpoint import Checkpoint, Header, write_checkpoint
     from nonlocal_core.zoo.convert import wanted_tensors
 

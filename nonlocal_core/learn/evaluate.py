@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,7 @@ from nonlocal_core.errors import UnusableListing, VideoError
 from nonlocal_core.learn.clips import Protocol, Views, evaluation_views
 from nonlocal_core.learn.listing import Example, Listing, Targets
 from nonlocal_core.learn.metrics import average_precisions, class_accuracies, confusion
-from nonlocal_core.learn.objectives import Objective
+from nonlocal_core.learn.objectives import Supervised
 from nonlocal_core.learn.validate import ahead
 from nonlocal_core.model.build import Model
 from nonlocal_core.video import normalise
@@ -65,7 +64,7 @@ def evaluate(
     listing: Listing,
     protocol: Protocol,
     *,
-    objective: Objective,
+    objective: Supervised,
     workers: int = 2,
     tell: Tell = silent,
 ) -> Evaluation:
@@ -86,9 +85,8 @@ def evaluate(
     done: list[tuple[Example, Array]] = []
     broken: list[tuple[str, str]] = []
     running = _Running(len(listing.examples), tell)
-    # Threads do, for they only wait: the work of decoding is in the decoder's processes.
-    with ThreadPoolExecutor(workers) as pool, _in_evaluation_mode(model), torch.inference_mode():
-        for example, views in ahead(pool, lambda each: _decoded(each, model, protocol), listing.examples):
+    with _in_evaluation_mode(model), torch.inference_mode():
+        for example, views in ahead(lambda each: _decoded(each, model, protocol), listing.examples, workers):
             if isinstance(views, VideoError):
                 broken.append((str(example.path), str(views)))
                 running.skipped(example, views)
@@ -100,7 +98,7 @@ def evaluate(
     return _put_together(listing, done, broken, objective)
 
 
-def _check(model: Model, listing: Listing, objective: Objective) -> None:
+def _check(model: Model, listing: Listing, objective: Supervised) -> None:
     if listing.labelling == "none" or listing.labelling != objective.labelling:
         raise UnusableListing(
             f"the videos are labelled {listing.labelling!r}, but {objective.name} is measured on "
@@ -121,7 +119,7 @@ def _decoded(example: Example, model: Model, protocol: Protocol) -> tuple[Exampl
         return example, error
 
 
-def _scores_of(model: Model, views: Iterable[NDArray[np.uint8]], protocol: Protocol, objective: Objective) -> Array:
+def _scores_of(model: Model, views: Iterable[NDArray[np.uint8]], protocol: Protocol, objective: Supervised) -> Array:
     """The average over the views, one at a time in the network: float32 [C]."""
     spec, device = model.spec, next(model.parameters()).device
     answers: list[Tensor] = []
@@ -169,7 +167,7 @@ class _Running:
 
 
 def _put_together(
-    listing: Listing, done: list[tuple[Example, Array]], broken: list[tuple[str, str]], objective: Objective
+    listing: Listing, done: list[tuple[Example, Array]], broken: list[tuple[str, str]], objective: Supervised
 ) -> Evaluation:
     examples = [example for example, _ in done]
     scores, targets = np.stack([scores for _, scores in done]), listing.targets(examples)  # [N, C]

@@ -25,7 +25,8 @@ Box = tuple[int, int]  # time steps, and rows = columns, that are hidden togethe
 CLEAN = 1 / 3  # share of the clips of a training batch of which nothing is hidden
 CLEAN_WEIGHT = 2.0  # and how much more their loss counts: arrows may not cost accuracy
 SHARES = (0.2, 0.65)  # of the cells, hidden at random in training
-BOXES: tuple[Box, ...] = ((1, 1), (2, 2), (2, 4), (1 << 30, 2))  # up to a tube: hidden at all times
+ALL_TIME = 1 << 30  # time steps of a tube: hidden from the first frame to the last
+BOXES: tuple[Box, ...] = ((1, 1), (2, 2), (2, 4), (ALL_TIME, 2))
 MEASURED: tuple[float, Box] = (0.5, (2, 4))  # in validation; 2x4x4 cells of 28x28 are one key of a block at 14x14
 SEED = 0  # of the cells that validation hides
 
@@ -90,14 +91,14 @@ class Halves:
 
 
 class Restoring(nn.Module):
-    """The loss of a batch: forward(clips, targets) -> {"loss", ...}; targets are not looked at."""
+    """The loss of a batch: forward(clips, targets) -> {"loss", ...}; there are no targets."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
         self._halves = Halves(model)
 
-    def forward(self, clips: Tensor, targets: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
+    def forward(self, clips: Tensor, _targets: Tensor) -> dict[str, Tensor]:
         """Clips [N, 3, T, S, S] -> scalars: the loss and, in evaluation, the shares that keep the teacher's class."""
         with torch.no_grad():
             x = self._halves.front(clips)

@@ -25,7 +25,7 @@ Array = NDArray[Any]
 
 
 class Objective(ABC):
-    """What a run minimises, how its network answers, and how good the answers are."""
+    """What a run minimises, and what its validation tells."""
 
     name: ClassVar[str]
     labelling: ClassVar[Labelling]
@@ -38,14 +38,6 @@ class Objective(ABC):
         "loss" is minimised; what else is there is logged beside it. It is one module, so that
         DistributedDataParallel can wrap it whole.
         """
-
-    @abstractmethod
-    def scores(self, logits: Tensor) -> Tensor:
-        """Probabilities [N, C] of logits [N, C]."""
-
-    @abstractmethod
-    def metrics(self, scores: Array, targets: Array) -> dict[str, float]:
-        """Shares in [0, 1] of scores [N, C], such as top1; `error` is 1 minus the one that a curve shows."""
 
     def judge(self, module: nn.Module, clips: Tensor, targets: Tensor) -> dict[str, Array]:
         """What validation keeps of N clips: arrays [N, ...], here what the loss module itself measured.
@@ -74,11 +66,19 @@ class Classification(nn.Module):
 
 
 class Supervised(Objective):
-    """An objective of logits and labels alone."""
+    """An objective of logits and labels alone: it also says how a network answers, and how good the answers are."""
 
     @abstractmethod
     def losses(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of each clip: [N, C] -> [N]."""
+
+    @abstractmethod
+    def scores(self, logits: Tensor) -> Tensor:
+        """Probabilities [N, C] of logits [N, C]."""
+
+    @abstractmethod
+    def metrics(self, scores: Array, targets: Array) -> dict[str, float]:
+        """Shares in [0, 1] of scores [N, C], such as top1; `error` is 1 minus the one that a curve shows."""
 
     def measured(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
         """What is logged beside the loss of a training batch: here nothing."""
@@ -153,13 +153,6 @@ class HiddenCells(Objective):
         assert isinstance(model, Model)
         return Restoring(model)
 
-    def scores(self, logits: Tensor) -> Tensor:
-        """As the frozen classifier was trained: rows sum to 1."""
-        return logits.softmax(1)
 
-    def metrics(self, scores: Array, targets: Array) -> dict[str, float]:  # noqa: ARG002
-        """Nothing: what `Restoring` measures is all there is without labels."""
-        return {}
-
-
-OBJECTIVES: dict[str, Objective] = {objective.name: objective for objective in (Softmax(), Sigmoid(), HiddenCells())}
+SUPERVISED: dict[str, Supervised] = {objective.name: objective for objective in (Softmax(), Sigmoid())}
+OBJECTIVES: dict[str, Objective] = {**SUPERVISED, HiddenCells.name: HiddenCells()}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nonlocal_core.errors import UnusableListing
-from nonlocal_core.learn.hidden import Box, Halves, visible_cells
+from nonlocal_core.learn.hidden import ALL_TIME, Box, Halves, visible_cells
 from nonlocal_core.learn.listing import Listing
 from nonlocal_core.learn.validate import ahead, middle_clip
 from nonlocal_core.model.build import Model
@@ -29,7 +28,6 @@ from nonlocal_core.model.build import Model
 Array = NDArray[np.float64]
 Tell = Callable[[str], None]
 Precision = Literal["bfloat16", "float32"]
-ALL_TIME = 1 << 30  # time steps of a tube: hidden from the first frame to the last
 
 
 @dataclass(frozen=True)
@@ -101,8 +99,8 @@ def measure_occlusion(
     kept: list[Array] = []
     broken: list[str] = []
     examples = listing.examples
-    with ThreadPoolExecutor(workers) as pool, torch.inference_mode(), _arithmetic(hiding.precision, device):
-        clips = ahead(pool, lambda each: middle_clip(each, model.spec), examples)
+    clips = ahead(lambda each: middle_clip(each, model.spec), examples, workers)
+    with torch.inference_mode(), _arithmetic(hiding.precision, device):
         for number, (example, clip) in enumerate(zip(examples, clips, strict=True)):
             if clip is None:
                 broken.append(str(example.path))

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from nonlocal_core.durable import replace, sync
 from nonlocal_core.errors import ResumeMismatch, TrainingFailed
 from nonlocal_core.learn.listing import Listing
 from nonlocal_core.learn.recipe import Recipe, read_recipe
@@ -90,7 +89,7 @@ class RunFolder:
     def save(self, state: TrainingState) -> None:
         """Replace the saved state; the log up to it is on the disk before."""
         if self.log_file.exists():
-            _settle(self.log_file)
+            sync(self.log_file)
         replace(self.state_file, lambda file: torch.save(vars(state), file))
 
     def saved(self, listing: Listing) -> TrainingState | None:
@@ -134,23 +133,6 @@ def read_log(path: Path) -> list[Record]:
         return []
     lines = path.read_text("utf-8").splitlines(keepends=True)
     return [json.loads(line) for line in lines if line.endswith("\n")]
-
-
-def replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file aside and put it in place at once; it survives the machine's fall too."""
-    aside = path.with_name(f".{path.name}.new")
-    write(aside)
-    _settle(aside)
-    aside.replace(path)
-    _settle(path.parent)
-
-
-def _settle(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def fingerprint(listing: Listing) -> str:

@@ -57,13 +57,13 @@ def validate(
     judged: list[dict[str, Array]] = []
     broken: list[str] = []
     mine = listing.examples[process.rank :: process.count]
-    with ThreadPoolExecutor(max(1, workers)) as pool:  # threads will do: the decoder is a process of its own
-        for example, clip in zip(mine, ahead(pool, lambda each: middle_clip(each, spec), mine), strict=True):
-            if clip is None:
-                broken.append(str(example.path))
-                continue
-            targets = torch.from_numpy(listing.targets([example])).to(process.device)
-            judged.append(objective.judge(module, clip.to(process.device), targets))
+    clips = ahead(lambda each: middle_clip(each, spec), mine, max(1, workers))
+    for example, clip in zip(mine, clips, strict=True):
+        if clip is None:
+            broken.append(str(example.path))
+            continue
+        targets = torch.from_numpy(listing.targets([example])).to(process.device)
+        judged.append(objective.judge(module, clip.to(process.device), targets))
     everyone = process.gathered((judged, broken))
     rows = [row for theirs, _ in everyone for row in theirs]
     names = tuple(sorted(name for _, theirs in everyone for name in theirs))
@@ -84,15 +84,16 @@ def middle_clip(example: Example, spec: ModelSpec) -> Tensor | None:
     return torch.from_numpy(normalise(view, spec.mean, spec.std))
 
 
-def ahead(pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`work` of every item, in order; only twice as many as there are threads are waited for, so memory stays bounded.
+def ahead(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """`work` of every item, in order, by so many threads; twice as many are waited for, so memory stays bounded.
 
-    An error of one is raised in its turn.
+    Threads will do where the work is to wait: the decoder is a process of its own. An error is raised in its turn.
     """
     waiting: deque[Future[Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) > 2 * pool._max_workers:  # pyright: ignore[reportPrivateUsage]
+    with ThreadPoolExecutor(workers) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
             yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from nonlocal_core.errors import UnusableListing
-from nonlocal_core.learn.hidden import visible_cells
+from nonlocal_core.learn.hidden import ALL_TIME, visible_cells
 from nonlocal_core.learn.listing import read_listing
-from nonlocal_core.learn.occlusion import ALL_TIME, Hiding, box_name, has_effect, mask_of, measure_occlusion, share_of
+from nonlocal_core.learn.occlusion import Hiding, box_name, has_effect, mask_of, measure_occlusion, share_of
 from nonlocal_core.learn.validate import middle_clip
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.spec import BlockSpec

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nonlocal_core.learn.hidden import Halves, cells_of_a_lesson, visible_cells
+from nonlocal_core.learn.hidden import ALL_TIME, Halves, cells_of_a_lesson, visible_cells
 from nonlocal_core.learn.restore import Moments, _turn_down, restore
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.spec import BlockSpec, ModelSpec, ResNetSpec
@@ -62,7 +62,7 @@ def test_a_narrow_map_keeps_what_moves_the_output_most():
 
 
 def test_a_tube_hides_a_place_at_all_times():
-    seen = visible_cells((6, 8, 10), (1 << 30, 2), 0.5, torch.Generator().manual_seed(0))[0, 0]
+    seen = visible_cells((6, 8, 10), (ALL_TIME, 2), 0.5, torch.Generator().manual_seed(0))[0, 0]
 
     assert seen.shape == (6, 8, 10)
     assert (seen == seen[:1]).all()

@@ -12,13 +12,14 @@ import pytest
 import torch
 
 import nonlocal_core as nl
+from nonlocal_core.durable import replace
 from nonlocal_core.errors import ResumeMismatch, TrainingFailed, UnusableListing
 from nonlocal_core.learn import learner as learner_module
 from nonlocal_core.learn.learner import Learner
 from nonlocal_core.learn.listing import Example, Listing
 from nonlocal_core.learn.loading import Batch
 from nonlocal_core.learn.objectives import Objective
-from nonlocal_core.learn.state import RunFolder, fingerprint, read_log, replace
+from nonlocal_core.learn.state import RunFolder, fingerprint, read_log
 from nonlocal_core.learn.train import ALONE, train
 from nonlocal_core.zoo.checkpoint import read_checkpoint
 from tests.learn.little import (
