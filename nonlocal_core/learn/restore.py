@@ -4,7 +4,7 @@ With theta and phi given, y_i before g is a fixed average of the keys, a_i = sum
 of it. So the map that best turns the features of a clip with hidden cells into those of the whole clip is a least
 squares problem: r_i = x_i(whole) - x_i(hidden) against a_i, with r = 0 where nothing is hidden. Its solution, cut to
 the block's inner width (reduced rank regression, Izenman 1975), is W_z g. No gradient step is made. At the end all
-blocks are turned down together, by the scale of their norms, until whole clips keep their class.
+blocks are turned down together, by the scale of their norms: a weaker block changes fewer classes of whole clips.
 Next: `commands/relating.py`, which does this after theta and phi were fitted.
 """
 
@@ -25,9 +25,7 @@ from nonlocal_core.model.norm import Affine
 
 WHOLE_EVERY = 3  # of every third clip nothing is hidden ...
 WHOLE_WEIGHT = 100.0  # ... and its cells weigh more: arrows may not cost accuracy. Found by trying
-LOUDNESS = (1.0, 0.7, 0.5, 0.35, 0.25, 0.0)  # scales of W_z that are tried, the first that ...
-KEPT = 0.99  # ... keeps this share of the classes of ...
-WHOLE_CLIPS = 80  # ... so many whole clips is taken
+WHOLE_CLIPS = 80  # that tell at the end how many classes the blocks change
 CELLS = 3000  # of each clip: neighbours say much the same
 RIDGE = 1e-3  # of the mean square of a feature
 
@@ -62,7 +60,9 @@ class Moments:
         return (left[:, :rank] * root).float(), (root[:, None] * right[:rank] @ back.T).float(), full[:, -1].float()
 
 
-def restore(model: Model, files: Sequence[Path], random: np.random.Generator, *, clips: int, tell: Tell) -> None:
+def restore(
+    model: Model, files: Sequence[Path], random: np.random.Generator, *, clips: int, strength: float, tell: Tell
+) -> None:
     """Give every block of `model` its g and W_z, in network order; theta and phi stay.
 
     Args:
@@ -70,6 +70,7 @@ def restore(model: Model, files: Sequence[Path], random: np.random.Generator, *,
         files: what leaves the stage of its first block, of whole clips: .npy, [T, H, W, C].
         random: draws clips, cells and what is hidden.
         clips: for each block.
+        strength: factor on every W_z in the end; at 1 it is the least squares solution.
         tell: called with lines for people.
     """
     halves = Halves(model)
@@ -87,20 +88,22 @@ def restore(model: Model, files: Sequence[Path], random: np.random.Generator, *,
             errors[kind] = [float(r.square().mean()), float((r - added(block, a)).square().mean())]
         told = ", ".join(f"{kind} {before:.4f} -> {after:.4f}" for kind, (before, after) in errors.items())
         tell(f"  {name}: mean square of what is missing, {told}")
-    _turn_down(model, halves, [_any_of(files, random) for _ in range(WHOLE_CLIPS)], tell)
+    _turn_down(model, strength)
+    kept = share_kept(halves, [_any_of(files, random) for _ in range(WHOLE_CLIPS)])
+    tell(f"  W_z scaled by {strength:g}: {100 * kept:.1f} % of {WHOLE_CLIPS} whole clips of the fit keep their class")
 
 
 @torch.no_grad()
-def _turn_down(model: Model, halves: Halves, whole: Sequence[Path], tell: Tell) -> None:
-    """Scale W_z of all blocks alike, until enough whole clips are given the class that they have without blocks."""
-    classes = _classes(halves, whole, "without")
-    for loudness in LOUDNESS:
-        for block in cast("Iterable[NonLocalBlock]", model.blocks.values()):
-            cast("Affine", block.w_z[1]).weight.fill_(loudness)
-        kept = float((_classes(halves, whole, "with") == classes).float().mean())
-        tell(f"  W_z scaled by {loudness:g}: {100 * kept:.1f} % of {len(whole)} whole clips keep their class")
-        if kept >= KEPT:
-            return
+def _turn_down(model: Model, strength: float) -> None:
+    """Scale W_z of all blocks alike, by their norms."""
+    for block in cast("Iterable[NonLocalBlock]", model.blocks.values()):
+        cast("Affine", block.w_z[1]).weight.fill_(strength)
+
+
+@torch.no_grad()
+def share_kept(halves: Halves, whole: Sequence[Path]) -> float:
+    """The share of whole clips whose most probable class is the one without blocks."""
+    return float((_classes(halves, whole, "with") == _classes(halves, whole, "without")).float().mean())
 
 
 def _classes(halves: Halves, clips: Sequence[Path], blocks: Blocks) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nonlocal_core.learn.hidden import ALL_TIME, Halves, cells_of_a_lesson, visible_cells
-from nonlocal_core.learn.restore import Moments, _turn_down, restore
+from nonlocal_core.learn.restore import Moments, restore, share_kept
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.spec import BlockSpec, ModelSpec, ResNetSpec
 
@@ -111,12 +111,12 @@ def test_blocks_restore_what_is_hidden_and_leave_whole_clips_nearly_alone(small,
         wanted = halves.reaching("res3_1", x, "without")
         before = (halves.reaching("res3_1", hidden, "with") - wanted).square().mean()
 
-        restore(small, files, np.random.default_rng(0), clips=12, tell=lines.append)
+        restore(small, files, np.random.default_rng(0), clips=12, strength=1.0, tell=lines.append)
 
         after = (halves.reaching("res3_1", hidden, "with") - wanted).square().mean()
         astray = (halves.reaching("res3_1", x, "with") - wanted).square().mean()
         monkeypatch.setattr("nonlocal_core.learn.restore.WHOLE_WEIGHT", 1e-3)
-        restore(small, files, np.random.default_rng(0), clips=12, tell=lines.append)
+        restore(small, files, np.random.default_rng(0), clips=12, strength=1.0, tell=lines.append)
         unweighted = (halves.reaching("res3_1", x, "with") - wanted).square().mean()
     assert after < 0.97 * before  # random weights know little; whole clips weigh more
     assert astray < 0.25 * before
@@ -124,15 +124,26 @@ def test_blocks_restore_what_is_hidden_and_leave_whole_clips_nearly_alone(small,
     assert [line.split(":")[0].strip() for line in lines[:2]] == ["res2_0", "res3_1"]
 
 
-def test_blocks_are_turned_down_together_until_enough_whole_clips_keep_their_class(small, monkeypatch):
-    def classes(_halves, clips, blocks):  # a class changes wherever the blocks are louder than a half
-        loud = blocks == "with" and small.blocks["res3_1"].w_z[1].weight[0].item() > 0.5
-        return torch.full((len(clips),), int(loud))
+def test_strength_scales_what_every_block_adds(small, tmp_path):
+    file = tmp_path / "0.npy"
+    np.save(file, torch.rand(4, 7, 7, 256).numpy())
+    x = torch.rand(1, 256, 4, 7, 7)
 
-    lines = []
-    monkeypatch.setattr("nonlocal_core.learn.restore._classes", classes)
+    added = []
+    for strength in (1.0, 0.5):
+        lines = []
+        restore(small, [file], np.random.default_rng(0), clips=3, strength=strength, tell=lines.append)
+        with torch.no_grad():
+            added.append(small.blocks["res2_0"](x) - x)
+        assert {block.w_z[1].weight[0].item() for block in small.blocks.values()} == {strength}
+        assert f"W_z scaled by {strength:g}: " in lines[-1]
 
-    _turn_down(small, Halves(small), [Path(str(n)) for n in range(8)], lines.append)
+    assert added[0].abs().max() > 1e-4
+    assert torch.allclose(added[1], added[0] / 2, atol=1e-6)
 
-    assert {block.w_z[1].weight[0].item() for block in small.blocks.values()} == {0.5}
-    assert lines[-1] == "  W_z scaled by 0.5: 100.0 % of 8 whole clips keep their class"
+
+def test_the_share_of_classes_that_are_kept_counts_clips(small, monkeypatch):
+    classes = {"without": torch.tensor([1, 2, 3, 4]), "with": torch.tensor([1, 2, 3, 0])}
+    monkeypatch.setattr("nonlocal_core.learn.restore._classes", lambda _halves, _clips, blocks: classes[blocks])
+
+    assert share_kept(Halves(small), [Path("a")] * 4) == 0.75
