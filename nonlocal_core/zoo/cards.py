@@ -79,9 +79,14 @@ DEFAULT = ModelCard(
         "times. g and W_z: least squares. W_z ends in a scale and shift, not a batch norm; the softmax has no scale.",
         "Fitted to short real videos of other projects' repositories (people, animals, vehicles, sports, surveillance "
         "with fights), none of which may be redistributed. What they do not show, the blocks do not know.",
-        "Measured by `nonlocal-lens score`, see docs/experiments/0002: on ten real clips, arrows from a moving thing "
-        "reach the same object at other times more often than chance and than similar features would, but far from "
-        "always; on composed clips, whose objects are pasted in, only those of mixed_3c do.",
+        "Measured by `nonlocal-lens score` on ten real sequences with masks: of the 20 arrows into other frames, "
+        ".57 to .64 end on the same object in the middle square (chance .18, similar features .52 to .59), .55 to "
+        ".58 in the whole frame (.09, .50 to .54). On composed clips, whose objects are pasted in, only mixed_3c is "
+        "better than similarity.",
+        "Of 104 held-out clips 96 % keep I3D's class; with half of the cells hidden in boxes of 2x4x4, 48 % do, and "
+        "32 % without blocks. How strong the blocks are was chosen on these clips.",
+        "Made in a quarter of an hour on two cores by `nonlocal-lens relate` and scripts/ship_blocks.py; curves, "
+        "what was tried and what limits it: docs/experiments/0002.",
     ),
 )
 
