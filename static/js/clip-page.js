@@ -49,7 +49,7 @@ async function arrive(clip) {
     const [blocks, image] = await Promise.all([readBlocks(clip.id), loadImage(clip.frames.url)]);
     if (document.querySelector('.network-blocks')) showGrids(document, blocks);
     if (!blocks.length) throw new Error('This network has no non-local block.');
-    const world = {total: clip.frames.count, times: clip.frames.times_s, blocks};
+    const world = {total: clip.frames.count, times: clip.frames.times_s, blocks, clip};
     const root = find('.lens');
     const lens = openLens(root, {world, sheet: {image, frames: clip.frames}, note});
     listen(root, lens);

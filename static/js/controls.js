@@ -1,9 +1,10 @@
 /** The block rail and the tools: form elements to actions, state to form elements. */
 import {find, make, setText} from './dom.js';
+import {openHow} from './how.js';
 import {evenFrames} from './transform.js';
 import {gridText, kindText} from './words.js';
 
-/** Wire the controls in `root`; returns {show(state)}. */
+/** Wire the controls in `root`; returns {show(state, field)}. */
 export function openControls(root, lens) {
   const {world, dispatch} = lens;
   find('.rail', root).replaceChildren(...world.blocks.map(station));
@@ -13,7 +14,7 @@ export function openControls(root, lens) {
   on('input[name=block]', 'change', ({value}) => ({type: 'block', name: value}));
   on('input[name=direction]', 'change', ({value}) => ({type: 'direction', direction: value}));
   on('input[name=view]', 'change', ({value}) => ({type: 'view', view: value}));
-  on('#k', 'input', ({value}) => ({type: 'k', k: Number(value)}));
+  on('#k', 'input', ({value}) => ({type: 'ask', change: {k: Number(value), mass: null}}));
   on('#heat', 'change', ({checked}) => ({type: 'heat', heat: checked}));
   on('#opacity', 'input', ({value}) => ({type: 'opacity', opacity: Number(value) / 100}));
   on('#frame', 'input', ({value}) => ({type: 'frame', frame: Number(value)}));
@@ -24,7 +25,13 @@ export function openControls(root, lens) {
   on('#play', 'click', () => ({type: 'play'}));
   find('#frame', root).max = world.total - 1;
   find('#count', root).max = find('#step', root).max = world.total;
-  return {show: (state) => show(root, state, world)};
+  const how = openHow(root, lens);
+  return {
+    show: (state, field) => {
+      show(root, state, world);
+      how.show(state, field);
+    },
+  };
 }
 
 function station({name, kind, queryGrid, keyGrid}) {
@@ -51,8 +58,8 @@ function show(root, state, world) {
     input.checked = true;
     if (name === 'block') input.parentElement.scrollIntoView({block: 'nearest', inline: 'nearest'});
   }
-  find('#k', root).value = state.k;
-  setText(find('#k-shown', root), String(state.k));
+  find('#k', root).value = state.ask.k;
+  setText(find('#k-shown', root), state.ask.mass === null ? String(state.ask.k) : '');
   find('#heat', root).checked = state.heat;
   find('#opacity', root).value = Math.round(state.opacity * 100);
   find('#opacity', root).disabled = !state.heat;

@@ -23,7 +23,8 @@ export class FieldError extends Error {}
 
 /**
  * An AffinityField from a parsed features file.
- * Returns {block, kind, softmax, scale, channels, queryGrid, keyGrid, theta [Q*C], phi [K*C], lse [Q] or null}.
+ * Returns {block, kind, softmax, scale, channels, queryGrid, keyGrid, theta [Q*C], phi [K*C], lse [Q] or null,
+ * meanRow [K], meanColumn [Q], carried [K]: |W_z g_j|, added [Q]: |W_z y_i| / |x_i|, each null where it is not known}.
  * Throws FieldError when a shape contradicts its grid.
  */
 export function fieldOf({metadata, tensors}) {
@@ -42,7 +43,16 @@ export function fieldOf({metadata, tensors}) {
     block: metadata.block, kind, softmax, scale: Number(metadata.scale), channels, queryGrid, keyGrid,
     ...boxesOf(queryGrid, keyGrid, gridOf(metadata.groups ?? '1,1,1')),
     theta: theta.data, phi: phi.data, lse: softmax ? lse.data : null,
+    meanRow: optional(tensors.mean_row, keyGrid), meanColumn: optional(tensors.mean_column, queryGrid),
+    carried: optional(tensors.carried, keyGrid), added: optional(tensors.added, queryGrid),
   };
+}
+
+/** One number a cell, where the file has it: clips analysed by earlier versions do not. */
+function optional(tensor, grid) {
+  if (!tensor) return null;
+  expectShape('one number a cell', tensor.shape, [cellsOf(grid)]);
+  return tensor.data;
 }
 
 function gridOf(text) {
@@ -172,11 +182,7 @@ export function topIndices(weights, k, seen = null) {
   return best;
 }
 
-/** The top k of one question: [{rank, cell, weight, mass}], weights falling, mass cumulated. */
-export function topAnswers(weights, grid, k, seen = null) {
-  let mass = 0;
-  return topIndices(weights, k, seen).map((index, n) => {
-    mass += weights[index];
-    return {rank: n + 1, cell: cellOf(grid, index), weight: weights[index], mass};
-  });
+/** The mean of weightsOf() over all cells that may ask in a direction: what every question has in common. */
+export function averageOf(field, direction) {
+  return direction === 'forward' ? field.meanRow : field.meanColumn;
 }

@@ -66,6 +66,13 @@ export function spanOf(grid, cell, frames) {
   };
 }
 
+/** What the box of cells between two opposite corners `from` <= `to` covers. */
+export function boxSpanOf(grid, from, to, frames) {
+  const {first, left, top} = spanOf(grid, from, frames);
+  const {last, right, bottom} = spanOf(grid, to, frames);
+  return {first, last, left, top, right, bottom};
+}
+
 /** The centre of `cell`: its middle frame (the earlier of two) and the middle of its box. */
 export function centreOf(grid, cell, frames) {
   const span = spanOf(grid, cell, frames);

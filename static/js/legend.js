@@ -1,6 +1,6 @@
 /** The legend under the stage, drawn with the very arrows and scales of the stage. */
 import {fit, paintArrow} from './canvas.js';
-import {timeColour, viridis} from './colour.js';
+import {PALETTES, timeColour} from './colour.js';
 import {find, setText} from './dom.js';
 import {rangeOf} from './scene.js';
 import {weightText} from './words.js';
@@ -10,7 +10,6 @@ export function drawLegend(root, seconds) {
   setText(find('[data-end="past"]', root), `−${seconds.toFixed(1)} s`);
   setText(find('[data-end="future"]', root), `+${seconds.toFixed(1)} s`);
   scale(find('.hue', root), (share) => timeColour(Math.abs(share - 0.5) < 0.02 ? 0 : 2 * share - 1));
-  scale(find('.heat-scale', root), (share) => `rgb(${viridis(share).join(' ')})`);
   samples(find('.thick', root), [{width: 1.4, opacity: 0.55, dashed: false}, {width: 4.3, opacity: 1, dashed: false}], 0);
   samples(find('.dashed', root), [{width: 2.4, opacity: 1, dashed: true}], -0.6);
 }
@@ -31,12 +30,16 @@ function samples(canvas, looks, share) {
   });
 }
 
-/** The ends of the heat map's scale, for the active question. */
+/** The heat map's palette and the ends of its scale, for the active question. */
 export function showHeatScale(root, state, scene) {
   const item = find('.heat-legend', root);
   item.hidden = !(state.heat && scene.active);
   if (item.hidden) return;
-  const {low, high} = rangeOf(scene.active.weights);
-  setText(find('.heat-low', root), weightText(low, scene.softmax));
-  setText(find('.heat-high', root), weightText(high, scene.softmax));
+  const canvas = find('.heat-scale', root);
+  const look = `${state.palette} ${window.devicePixelRatio}`;
+  if (canvas.dataset.look !== look) scale(canvas, (share) => `rgb(${PALETTES[state.palette](share).join(' ')})`);
+  canvas.dataset.look = look;
+  const {low, high} = rangeOf(scene.active.values);
+  setText(find('.heat-low', root), weightText(low, scene.share));
+  setText(find('.heat-high', root), weightText(high, scene.share));
 }

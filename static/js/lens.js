@@ -2,46 +2,49 @@
  * The lens at work: holds the state, redraws in requestAnimationFrame (the latest state wins), loads a block's
  * features when they are first needed and keeps the address bar true. Start reading at openLens().
  */
-import {readFeatures} from './api.js';
+import {answerTo} from './ask.js';
+import {openBenches} from './benches.js';
 import {openControls} from './controls.js';
 import {find, setText} from './dom.js';
-import {answeringGrid, fieldOf, reachOf, topAnswers, weightsOf} from './field.js';
+import {averageOf, answeringGrid} from './field.js';
+import {openFields} from './fields.js';
 import {drawLegend, showHeatScale} from './legend.js';
 import {decodeLink, encodeLink} from './link.js';
 import {openPanel, showBlock} from './panel.js';
-import {parseSafetensors} from './safetensors.js';
 import {sceneOf} from './scene.js';
 import {layoutFor, openStage} from './stage.js';
-import {blockOf, initialState, MOST_PINS, reduce} from './state.js';
+import {blockOf, initialState, MOST_CELLS, MOST_PINS, reduce} from './state.js';
 import {suggestedCell} from './suggest.js';
 import {openTimeline} from './timeline.js';
-import {bytesText} from './words.js';
 
 const KEPT_ROWS = 32;      // answers remembered, so that pins cost nothing while the pointer moves
 const TABLE_MS = 70;       // the table follows the pointer at this pace
-const UNDOABLE = ['pin', 'unpin', 'clear'];
-const PASSING = ['point', 'move'];
+const UNDOABLE = ['pin', 'region', 'unpin', 'clear'];
+const PASSING = ['point', 'move', 'extend'];
 
 /**
- * Opens the lens in `root` for a clip of `world` whose frames are in `sheet` = {image, frames};
- * `note(text, {label, act})` tells the person something, with a button if there is something to do.
+ * Opens the lens in `root` for a clip of `world` = {total, times, blocks, clip} whose frames are in `sheet` =
+ * {image, frames}; `note(text, {label, act})` tells the person something, with a button if there is something to do.
  * Returns the lens: {dispatch, state, scene, layout, world, ...}, which the parts of the page share.
  */
 export function openLens(root, {world, sheet, note}) {
-  const fields = new Map();
+  const fields = openFields(world.blocks, requestDraw, (words, again) => note(words, {label: 'Try again', act: again}));
   const memory = new Map();
   const linked = decodeLink(location.search, world);
   let state = reduce(initialState(world), {type: 'restore', question: linked.question}, world);
-  let scene = {items: [], active: null, hidden: 0, softmax: true};
+  let scene = {items: [], active: null, hidden: 0, share: true};
   let inspected = null, asked = false, tableDue = 0, linkDue = 0, sayDue = 0;
   linked.notes.forEach((text) => note(text));
 
   const lens = {
-    world, dispatch,
+    world, sheet, note, dispatch,
     state: () => state,
     scene: () => scene,
     layout: () => layoutFor(state, find('.view', root).clientWidth, window.innerHeight),
-    ready: () => fields.get(state.block)?.field !== undefined,
+    ready: () => fields.now(state.block) !== null,
+    load: fields.load,
+    fieldNow: fields.now,
+    askWith,
     answers: () => answeringGrid(blockOf(state, world), state.direction),
     inspect: (arrow) => { inspected = arrow; requestDraw(); },
     inspectRank: (rank) => lens.inspect(rank && scene.active ? {question: scene.active.id, rank} : null),
@@ -51,16 +54,18 @@ export function openLens(root, {world, sheet, note}) {
   const timeline = openTimeline(find('.timeline', root), lens, sheet);
   const controls = openControls(root, lens);
   const panel = openPanel(root, lens);
+  const benches = openBenches(root, lens);
 
   function dispatch(action) {
     const before = state;
     state = reduce(state, action, world);
     if (state === before) {
       if (action.type === 'pin') note(`${MOST_PINS} questions are pinned, the most there can be. Click a pin to take it away.`);
+      if (action.type === 'region') note(`No region was pinned: at most ${MOST_PINS} questions, of at most ${MOST_CELLS} cells each.`);
       return;
     }
     if (!PASSING.includes(action.type)) writeLink(action.type);
-    if (['move', 'frameStep', 'pin', 'clear', 'block', 'direction', 'activate'].includes(action.type)) announce();
+    if (['move', 'extend', 'frameStep', 'pin', 'region', 'ask', 'clear', 'block', 'direction', 'activate'].includes(action.type)) announce();
     requestDraw();
   }
 
@@ -72,15 +77,17 @@ export function openLens(root, {world, sheet, note}) {
 
   function draw() {
     asked = false;
-    const entry = needField();
-    if (entry.field && state.pins === null) suggest(entry.field);
-    controls.show(state);
+    fields.load(state.block);
+    const field = fields.now(state.block);
+    if (field && state.pins === null) suggest(field);
+    controls.show(state, field);
     const layout = lens.layout();
-    scene = {...sceneOf({state, world, layout, ask: entry.field ? asker(entry.field) : null}), softmax: blockOf(state, world).softmax};
+    const ask = field && canAnswer(field, state) ? askWith(field, state) : null;
+    scene = {...sceneOf({state, world, layout, ask}), share: isShare(state)};
     stage.paint(scene, layout, inspected);
     timeline.paint(scene, state, layout.width);
-    setText(find('.stage-wait', root), entry.words);
-    root.dataset.ready = entry.field ? state.block : '';
+    setText(find('.stage-wait', root), fields.words(state.block));
+    root.dataset.ready = field ? state.block : '';
     showHeatScale(root, state, scene);
     find('.pins-legend', root).hidden = new Set(scene.items.map(({question}) => question)).size < 3;   // none, the active, another
     tableDue ||= setTimeout(drawPanel, scene.items.length ? TABLE_MS : 0);
@@ -90,6 +97,12 @@ export function openLens(root, {world, sheet, note}) {
     tableDue = 0;
     panel.show(state, scene, inspected);
     showBlock(root, state, world);
+    benches.show(state, scene);
+  }
+
+  /** Whether weights read as per cent: probabilities, and their differences from the mean, but not what they carry. */
+  function isShare({ask}) {
+    return blockOf(state, world).softmax && ask.value === 'weight';
   }
 
   function suggest(field) {
@@ -97,41 +110,15 @@ export function openLens(root, {world, sheet, note}) {
     writeLink('suggest');
   }
 
-  /** The entry of the state's block: {field} once it is here, {words} to show while it is not. */
-  function needField() {
-    if (!fields.has(state.block)) {
-      const block = blockOf(state, world);
-      const entry = {words: `Loading ${block.name}`};
-      fields.set(block.name, entry);
-      loadField(block, entry);
-    }
-    return fields.get(state.block);
-  }
-
-  async function loadField(block, entry) {
-    try {
-      const buffer = await readFeatures(block, (got) => {
-        entry.words = `Loading ${block.name}, ${bytesText(got)} of ${bytesText(block.featuresBytes)}`;
-        requestDraw();
-      });
-      entry.field = fieldOf(parseSafetensors(buffer));
-      entry.words = '';
-    } catch (error) {
-      entry.words = `${block.name} could not be loaded. ${error.message}`;
-      note(entry.words, {label: 'Try again', act: () => { fields.delete(block.name); requestDraw(); }});
-    }
-    requestDraw();
-  }
-
-  /** ask(cell) for scene.js; answers are remembered, the oldest is forgotten first. */
-  function asker(field) {
-    const {direction, k} = state;
-    return (cell) => {
-      const key = [field.block, direction, k, cell.t, cell.h, cell.w].join();
-      if (!memory.has(key)) {
-        const weights = weightsOf(field, direction, cell);
-        const top = topAnswers(weights, answeringGrid(field, direction), k, reachOf(field, direction, cell));
-        memory.set(key, {weights, top});
+  /** ask(cells) for scene.js as `asked` (a state) wants it; answers are remembered, the oldest is forgotten first. */
+  function askWith(field, asked, total = world.total) {
+    const {direction, ask} = asked;
+    const how = JSON.stringify([direction, ask]);
+    return (cells) => {
+      const [from, to] = [cells[0], cells.at(-1)];
+      const key = [how, field.block, from.t, from.h, from.w, to.t, to.h, to.w].join();
+      if (memory.get(key)?.field !== field) {
+        memory.set(key, {field, ...answerTo(field, direction, cells, {...ask, total})});
         if (memory.size > KEPT_ROWS) memory.delete(memory.keys().next().value);
       }
       return memory.get(key);
@@ -169,4 +156,9 @@ export function openLens(root, {world, sheet, note}) {
   drawLegend(root, world.times.at(-1) - world.times[0]);
   draw();
   return lens;
+}
+
+/** Whether the block's file has what the question needs; files of earlier versions have neither means nor g. */
+export function canAnswer(field, {direction, ask}) {
+  return !(ask.minus && !averageOf(field, direction)) && !(ask.value === 'contribution' && !field.carried);
 }

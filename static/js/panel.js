@@ -2,7 +2,7 @@
 import {CURSOR, PINS} from './colour.js';
 import {markShape} from './arrow-shape.js';
 import {find, make, setText} from './dom.js';
-import {blockOf, cellFor} from './state.js';
+import {blockOf, cellFor, cellsFor} from './state.js';
 import {differenceText, framesText, gridText, hiddenText, kindText, secondsText, weightText} from './words.js';
 
 /** The panel in `root`; returns {show(state, scene), say(scene)}. */
@@ -29,15 +29,22 @@ function cellText({t, h, w}) {
   return `t ${t}, row ${h}, column ${w}`;
 }
 
+/** One cell, or a region by its corners. */
+function boxText(cells) {
+  if (cells.length === 1) return `cell ${cellText(cells[0])}`;
+  return `${cells.length} cells from ${cellText(cells[0])} to ${cellText(cells.at(-1))}`;
+}
+
 function showAsked(root, state, scene, world) {
   const asked = find('.asked', root);
   if (!scene.active) {
     setText(asked, 'Point at a place in the frames.');
     return;
   }
-  const {span, start, cell} = scene.active;
-  const verb = state.direction === 'forward' ? 'What does this place look at?' : 'Who looks at this place?';
-  setText(asked, `${verb} Frame ${framesText(span)} at ${secondsText(world.times[start.frame])}, cell ${cellText(cell)}.`);
+  const {span, start, cells} = scene.active;
+  const place = cells.length > 1 ? 'region' : 'place';
+  const verb = state.direction === 'forward' ? `What does this ${place} look at?` : `Who looks at this ${place}?`;
+  setText(asked, `${verb} Frame ${framesText(span)} at ${secondsText(world.times[start.frame])}, ${boxText(cells)}.`);
 }
 
 function showHidden(root, scene) {
@@ -60,7 +67,7 @@ function showTable(root, body, state, scene, inspected) {
     const swatch = row.cells[0].firstChild;
     if (swatch.style.background !== arrow.colour) swatch.style.background = arrow.colour;
     [
-      null, weightText(arrow.weight, scene.softmax), weightText(arrow.mass, scene.softmax), secondsText(arrow.endSeconds),
+      null, weightText(arrow.weight, scene.share), weightText(arrow.mass, scene.share), secondsText(arrow.endSeconds),
       differenceText(arrow.seconds), framesText(arrow.span), `${t}, ${h}, ${w}`,
     ].forEach((text, column) => { if (column) setText(row.cells[column], text); });
   });
@@ -76,7 +83,8 @@ function emptyRow(rank) {
 function showPins(root, state, lens) {
   find('.pins', root).replaceChildren(...(state.pins ?? []).map((point, at) => {
     const {t, h, w} = cellFor(point, state, lens.world);
-    const name = `frame ${point.frame}, cell ${t}, ${h}, ${w}`;
+    const size = cellsFor(point, state, lens.world).length;
+    const name = `frame ${point.frame}, ${size > 1 ? `${size} cells from` : 'cell'} ${t}, ${h}, ${w}`;
     const choose = make('button', {type: 'button', title: 'Make this the active question'}, icon(PINS[at]), name);
     choose.addEventListener('click', () => lens.dispatch({type: 'activate', at}));
     const remove = make('button', {type: 'button', className: 'pin-remove', ariaLabel: `Remove the pin at ${name}`}, '×');
@@ -101,11 +109,11 @@ function icon({shape, colour} = CURSOR) {
 /** What the live region says after a key or a pin: the place, the strongest answer, what is out of sight. */
 export function spoken(state, scene) {
   if (!scene.active) return 'No question.';
-  const {span, cell, arrows} = scene.active;
+  const {span, cells, arrows} = scene.active;
   const [first] = arrows;
   const parts = [
-    `Frame ${framesText(span)}, ${cellText(cell)}.`,
-    first && `Strongest: ${weightText(first.weight, scene.softmax)}, frame ${framesText(first.span)}, ${differenceText(first.seconds)}.`,
+    `Frame ${framesText(span)}, ${boxText(cells)}.`,
+    first && `Strongest: ${weightText(first.weight, scene.share)}, frame ${framesText(first.span)}, ${differenceText(first.seconds)}.`,
     scene.hidden ? `${hiddenText(scene.hidden, arrows.length)}.` : null,
   ];
   return parts.filter(Boolean).join(' ');

@@ -3,17 +3,17 @@
  * same list, whoever asks; canvas.js paints it, tests and exports read it.
  *
  *     frame    {frame, x, y, size}                                     a picture of the sprite sheet
- *     caption  {frame, text, x, y}
- *     heat     {frame, x, y, size, grid, values, opacity}              values in [0, 1], rows then columns
+ *     caption  {frame, text, x, y, over}                               over: moved onto its picture, to stay in sight
+ *     heat     {frame, x, y, size, grid, values, opacity, palette, smooth}     values in [0, 1], rows then columns
  *     cell     {role: head|tail, frame, box, colour, opacity, question}
  *     arrow    {question, rank, weight, mass, cell, span, seconds, shown, from, to, bend, width, opacity, ...}
  *     mark     {question, pin, x, y, shape, colour, active}            a pin's sign, above its cell
  */
-import {centreOf, spanOf} from './geometry.js';
+import {boxSpanOf, centreOf, spanOf} from './geometry.js';
 import {answeringGrid} from './field.js';
 import {CURSOR, PINS, timeColour} from './colour.js';
 import {blockOf, gridOf, questionsOf} from './state.js';
-import {corner, place, shownFrame} from './transform.js';
+import {boxOf, corner, place, shownFrame} from './transform.js';
 import {secondsText} from './words.js';
 
 const FAINT = 0.2;       // opacity of arrows that do not concern the player's present frame
@@ -22,7 +22,7 @@ const MARK = 8;          // CSS pixels between a cell and the middle of its pin'
 const HIGHEST_ARC = 34;  // CSS pixels between an arrow's middle and the straight line
 
 /**
- * The draw list of `state` on `layout`. `ask(cell)` gives {weights, top} as field.js does, or is null while
+ * The draw list of `state` on `layout`. `ask(cells)` gives {values, top} as ask.js does, or is null while
  * the block's features are still on their way. Returns {items, active, hidden}: `active` is the active
  * question with its arrows, or null; `hidden` counts those of its arrows that the strip cannot show.
  */
@@ -31,8 +31,8 @@ export function sceneOf({state, world, layout, ask}) {
   const questions = ask ? questionsOf(state, world) : [];
   const drawn = questions.map((question) => drawQuestion(question, {state, world, layout, ask}));
   const active = drawn.at(-1) ?? null;
-  if (active && state.heat) items.push(...heatOf(active.weights, {state, world, layout}));
-  items.push(...drawn.flatMap(({cells}) => cells), ...drawn.flatMap(({arrows}) => arrows.toReversed()));
+  if (active && state.heat) items.push(...heatOf(active.values, {state, world, layout}));
+  items.push(...drawn.flatMap(({boxes}) => boxes), ...drawn.flatMap(({arrows}) => arrows.toReversed()));
   items.push(...drawn.flatMap(({marks}) => marks));
   return {items, active, hidden: active ? active.arrows.filter(({shown}) => !shown).length : 0};
 }
@@ -42,27 +42,42 @@ function picture(frame, position, layout, world) {
   const text = `${frame} · ${secondsText(world.times[frame])}`;
   return [
     {kind: 'frame', frame, x, y, size: layout.size},
-    {kind: 'caption', frame, text, x: x + 1, y: y + layout.size + 16},
+    {kind: 'caption', frame, text, ...captionPlace(x, y, layout)},
   ];
+}
+
+/** Below the picture; where a zoom has pushed that out of sight, at the edge of what is left of the picture. */
+function captionPlace(x, y, {size, width, height}) {
+  const below = {x: x + 1, y: y + size + 16, over: false};
+  const inSight = x < width && x + size > 80 && y + 24 < height;     // CSS pixels that a caption needs
+  if (!inSight || (x >= 0 && below.y <= height)) return below;
+  return {x: Math.max(x, 0) + 6, y: Math.min(below.y, height - 8), over: below.y > height - 8};
 }
 
 /** One question: its tail, its top k as arrows (strongest first) and the cells they end in. */
 function drawQuestion(question, {state, world, layout, ask}) {
   const asking = gridOf(state, world);
   const ends = answeringGrid(blockOf(state, world), state.direction);
-  const span = spanOf(asking, question.cell, world.total);
-  const start = centreOf(asking, question.cell, world.total);
+  const {cells: asked} = question;
+  const span = boxSpanOf(asking, asked[0], asked.at(-1), world.total);
+  const start = asked.length > 1 ? middleOf(span) : centreOf(asking, asked[0], world.total);
   const look = question.pin === null ? CURSOR : PINS[question.pin];
-  const {weights, top} = ask(question.cell);
+  const {values, top} = ask(asked);
   const strongest = Math.max(...top.map(({weight}) => Math.abs(weight)), 1e-30);
-  const context = {question, layout, world, look, span, start, strongest, ends};
-  const arrows = top.map((answer) => arrowOf(answer, context));
+  const each = state.ask.pool === 'each' && asked.length > 1;
+  const tailOf = (cell) => (each ? {span: spanOf(asking, cell, world.total), start: centreOf(asking, cell, world.total)} : {span, start});
+  const arrows = top.map((answer) => arrowOf(answer, {question, layout, world, look, strongest, ends, ...tailOf(answer.start)}));
   const tail = outlines(span, 'tail', question.id, look.colour, 1, layout);
   const heads = question.active ? arrows.toReversed().flatMap(headCells(layout)) : [];
-  return {...question, span, start, weights, arrows, cells: [...heads, ...tail], marks: markOf(question, span, start, look, layout)};
+  return {...question, span, start, values, arrows, boxes: [...heads, ...tail], marks: markOf(question, span, start, look, layout)};
 }
 
-function arrowOf({rank, cell, weight, mass}, {question, layout, world, look, span, start, strongest, ends}) {
+/** The ClipPoint in the middle of a span of several cells. */
+function middleOf({first, last, left, top, right, bottom}) {
+  return {frame: Math.floor((first + last) / 2), x: (left + right) / 2, y: (top + bottom) / 2};
+}
+
+function arrowOf({rank, start: tail, cell, weight, mass}, {question, layout, world, look, span, start, strongest, ends}) {
   const endSpan = spanOf(ends, cell, world.total);
   const end = centreOf(ends, cell, world.total);
   const seconds = secondsBetween(span, start.frame, endSpan, end.frame, world.times);
@@ -71,7 +86,7 @@ function arrowOf({rank, cell, weight, mass}, {question, layout, world, look, spa
   const present = layout.view === 'strip' || covers(endSpan, layout.frames[0]);
   const length = world.times.at(-1) - world.times[0];
   return {
-    kind: 'arrow', question: question.id, rank, weight, mass, cell, span: endSpan, end,
+    kind: 'arrow', question: question.id, rank, weight, mass, tail, cell, span: endSpan, end,
     seconds, endSeconds: world.times[end.frame],
     shown: Boolean(from && to), from, to, present,
     bend: from && to ? bendOf(from, to, layout) : 0,
@@ -94,10 +109,10 @@ function onStage(span, point, layout) {
 }
 
 /** Longer arrows arc higher, but never off the stage. */
-function bendOf(from, to, {height}) {
+function bendOf(from, to, {rows, size, caption, top}) {
   const length = Math.hypot(to.x - from.x, to.y - from.y);
-  const middle = (from.y + to.y) / 2;
-  const room = to.x >= from.x ? middle : height - middle;
+  const middle = (from.y + to.y) / 2 - top;                   // below the top of the pictures, in sight or not
+  const room = to.x >= from.x ? middle : rows * (size + caption) - middle;
   return Math.max(0, Math.min(0.13 * length, HIGHEST_ARC, room - 3));
 }
 
@@ -114,12 +129,7 @@ function outlines(span, role, question, colour, opacity, layout) {
   return layout.frames.flatMap((frame, position) => {
     const ghost = !covers(span, frame);
     if (ghost && !(role === 'tail' && layout.view === 'player')) return [];
-    const {x, y} = corner(position, layout);
-    const {size} = layout;
-    const box = {
-      x: x + span.left * size, y: y + span.top * size,
-      width: (span.right - span.left) * size, height: (span.bottom - span.top) * size,
-    };
+    const box = boxOf(span, position, layout);
     return [{kind: 'cell', role, frame, box, colour, opacity: ghost ? 0.45 : opacity, question}];
   });
 }
@@ -128,25 +138,27 @@ function markOf(question, span, start, look, layout) {
   const at = question.pin === null ? null : onStage(span, start, layout);
   if (!at) return [];
   const lift = (span.bottom - span.top) * layout.size / 2 + MARK;
-  const inside = (at.y % (layout.size + layout.caption)) > lift + MARK;
+  const inside = ((at.y - layout.top) % (layout.size + layout.caption)) > lift + MARK;
   const present = layout.view === 'strip' || covers(span, layout.frames[0]);
   return [{
-    kind: 'mark', question: question.id, pin: question.pin, cell: question.cell, x: at.x, y: inside ? at.y - lift : at.y + lift, ...look,
+    kind: 'mark', question: question.id, pin: question.pin, cell: question.cells[0], x: at.x, y: inside ? at.y - lift : at.y + lift, ...look,
     active: question.active, opacity: present ? 1 : 0.55,
   }];
 }
 
-/** One map per shown frame, from the time cell that covers it; one scale for all of them. */
+/** One map per shown frame, from the time cell that covers it; one scale for the whole clip, or for each map its own. */
 function heatOf(weights, {state, world, layout}) {
   const grid = answeringGrid(blockOf(state, world), state.direction);
-  const {low, high} = rangeOf(weights);
   const plane = grid.h * grid.w;
+  const whole = rangeOf(weights);
   return layout.frames.map((frame, position) => {
     const t = Math.floor(frame * grid.t / world.total);
-    const values = Array.from(weights.subarray(t * plane, (t + 1) * plane), (p) => (p - low) / (high - low || 1));
+    const map = weights.subarray(t * plane, (t + 1) * plane);
+    const {low, high} = state.scale === 'each' ? rangeOf(map) : whole;
+    const values = Array.from(map, (p) => (p - low) / (high - low || 1));
     return {
       kind: 'heat', frame, ...corner(position, layout), size: layout.size,
-      grid: {h: grid.h, w: grid.w}, values, opacity: state.opacity,
+      grid: {h: grid.h, w: grid.w}, values, opacity: state.opacity, palette: state.palette, smooth: state.smooth,
     };
   });
 }

@@ -3,22 +3,24 @@
  *
  * `world` is what the clip gives and no action changes: {total, times, blocks}, blocks as in api.js.
  * Pins are kept as ClipPoints, so that a change of block or direction asks about the same place on the new
- * grid, and back again about the very same cell.
+ * grid, and back again about the very same cell. A pin with a second ClipPoint `to` asks about the region between
+ * the two; `anchor` is the cell from which the keyboard is drawing one. `ask` says how (ask.js).
  */
+import {cellsBetween, MOST_ARROWS, USUAL} from './ask.js';
 import {cellAt, centreOf} from './geometry.js';
 import {askingGrid} from './field.js';
 import {figureFrames} from './transform.js';
 
-export const TOP_ARROWS = 20;    // Wang et al. 2018, Fig. 3: "the 20 highest weighted arrows"
-export const MOST_ARROWS = 100;
 export const MOST_PINS = 8;
+export const MOST_CELLS = 1024;  // of one region; the API's limit too
 
 /** The state of a first visit: nothing asked yet (`pins` is null, so the page may suggest a question). */
 export function initialState(world) {
   return {
-    block: world.blocks.at(-1)?.name ?? null, direction: 'forward', k: TOP_ARROWS,
+    block: world.blocks.at(-1)?.name ?? null, direction: 'forward', ask: USUAL,
     view: 'strip', frames: figureFrames(world.total), frame: 0,
-    heat: false, opacity: 0.6, pins: null, active: 0, cursor: null, suggested: false,
+    heat: false, opacity: 0.6, palette: 'viridis', scale: 'shared', smooth: false,
+    pins: null, active: 0, cursor: null, anchor: null, suggested: false, beside: null,
   };
 }
 
@@ -37,16 +39,22 @@ export function cellFor(point, state, world) {
   return cellAt(gridOf(state, world), point, world.total);
 }
 
+/** The cells that a pin asks about in this state: one, or those of its region in flat order. */
+export function cellsFor(pin, state, world) {
+  const cell = cellFor(pin, state, world);
+  return pin.to ? cellsBetween(cell, cellFor(pin.to, state, world)).slice(0, MOST_CELLS) : [cell];
+}
+
 /**
- * The questions on show: [{id, cell, pin, active}], the active one last. `pin` is a place in PINS, or null
+ * The questions on show: [{id, cells, pin, active}], the active one last. `pin` is a place in PINS, or null
  * for the cursor. A cursor on a pinned cell asks nothing new; it makes that pin the active one.
  */
 export function questionsOf(state, world) {
   const pins = (state.suggested && state.cursor ? [] : state.pins ?? []).map((point, pin) => (
-    {id: `pin${pin + 1}`, cell: cellFor(point, state, world), pin, active: false}));
-  const under = state.cursor && pins.find(({cell}) => sameCell(cell, state.cursor));
-  const active = under ?? (state.cursor
-    ? {id: 'cursor', cell: state.cursor, pin: null, active: true} : pins[state.active] ?? pins.at(-1));
+    {id: `pin${pin + 1}`, cells: cellsFor(point, state, world), pin, active: false}));
+  const asked = state.cursor && cellsBetween(state.anchor ?? state.cursor, state.cursor);
+  const under = asked && pins.find(({cells}) => sameCells(cells, asked));
+  const active = under ?? (asked ? {id: 'cursor', cells: asked, pin: null, active: true} : pins[state.active] ?? pins.at(-1));
   if (!active) return [];
   return [...pins.filter((question) => question !== active), {...active, active: true}];
 }
@@ -56,28 +64,39 @@ export function sameCell(a, b) {
   return a.t === b.t && a.h === b.h && a.w === b.w;
 }
 
+function sameCells(a, b) {
+  return a.length === b.length && sameCell(a[0], b[0]) && sameCell(a.at(-1), b.at(-1));
+}
+
 const ACTIONS = {
-  point: (state, {cell}) => (sameCursor(state.cursor, cell) ? state : {...state, cursor: cell}),
-  move: moveCursor,
+  point: (state, {cell}) => (sameCursor(state.cursor, cell) && !state.anchor ? state : {...state, cursor: cell, anchor: null}),
+  move: (state, action, world) => ({...moveCursor(state, action, world), anchor: null}),
+  extend: (state, action, world) => (
+    {...moveCursor(state, action, world), anchor: state.anchor ?? startCell(state, world)}),
   frameStep: stepFrame,
   pin: togglePin,
+  region: (state, {from, to}, world) => togglePin(state, {cell: from, to}, world),
   suggest: (state, {cell}, world) => (
     {...state, pins: [centreOf(gridOf(state, world), cell, world.total)], active: 0, suggested: true}),
   unpin: (state, {at}) => without(state, at),
   activate: (state, {at}) => ({...state, active: at, cursor: null, suggested: false}),
-  clear: (state) => ({...state, pins: [], active: 0, cursor: null, suggested: false}),
+  clear: (state) => ({...state, pins: [], active: 0, cursor: null, anchor: null, suggested: false}),
   block: (state, {name}, world) => regrid(state, {block: name}, world),
   direction: (state, {direction}, world) => regrid(state, {direction}, world),
-  k: (state, {k}) => ({...state, k: clamp(Math.round(k) || TOP_ARROWS, 1, MOST_ARROWS)}),
+  ask: (state, {change}) => ({...state, ask: sound({...state.ask, ...change})}),
+  beside: (state, {beside}) => ({...state, beside}),
   heat: (state, {heat}) => ({...state, heat}),
   opacity: (state, {opacity}) => ({...state, opacity: clamp(opacity, 0.1, 1)}),
+  palette: (state, {palette}) => ({...state, palette}),
+  scale: (state, {scale}) => ({...state, scale}),
+  smooth: (state, {smooth}) => ({...state, smooth}),
   view: (state, {view}) => ({...state, view}),
   frames: (state, {frames}, world) => {
     const kept = [...new Set(frames)].filter((frame) => frame >= 0 && frame < world.total).sort((a, b) => a - b);
     return kept.length ? {...state, frames: kept} : state;
   },
   frame: (state, {frame}, world) => ({...state, frame: clamp(frame, 0, world.total - 1)}),
-  restore: (state, {question}) => ({...state, cursor: null, suggested: false, ...question}),
+  restore: (state, {question}) => ({...state, cursor: null, anchor: null, suggested: false, ...question}),
 };
 
 /** The next state. Unknown actions are a mistake in the program and throw. */
@@ -89,16 +108,29 @@ function sameCursor(a, b) {
   return a === b || Boolean(a && b && sameCell(a, b));
 }
 
-function togglePin(state, {cell}, world) {
-  const grid = gridOf(state, world);
+/** Pins the cell, or the region from it to the cell `to`; a pin that is there already is taken away. */
+function togglePin(state, {cell, to = cell}, world) {
   const kept = state.suggested ? [] : state.pins ?? [];
-  const at = kept.findIndex((point) => sameCell(cellFor(point, state, world), cell));
+  const cells = cellsBetween(cell, to);
+  const same = (pin) => sameCells(cellsFor(pin, state, world), cells);
+  const at = kept.findIndex(same);
   if (at >= 0) return without({...state, pins: kept}, at);
-  if (state.suggested && sameCell(cellFor(state.pins[0], state, world), cell)) {
-    return {...state, suggested: false, cursor: null};
-  }
-  if (kept.length === MOST_PINS) return state;
-  return {...state, pins: [...kept, centreOf(grid, cell, world.total)], active: kept.length, suggested: false};
+  if (state.suggested && same(state.pins[0])) return {...state, suggested: false, cursor: null};
+  if (kept.length === MOST_PINS || cells.length > MOST_CELLS) return state;
+  const [from, end] = [cells[0], cells.at(-1)].map((corner) => centreOf(gridOf(state, world), corner, world.total));
+  const pin = cells.length > 1 ? {...from, to: end} : from;
+  return {...state, pins: [...kept, pin], active: kept.length, anchor: null, suggested: false};
+}
+
+/** Numbers within their limits. */
+function sound(ask) {
+  const whole = (number, low, high, usual) => (Number.isFinite(number) ? clamp(Math.round(number), low, high) : usual);
+  return {
+    ...ask,
+    k: whole(ask.k, 1, MOST_ARROWS, USUAL.k),
+    mass: ask.mass === null ? null : whole(ask.mass, 1, 100, 50),
+    near: ask.near && {cells: whole(ask.near.cells, 0, 99, 1), frames: whole(ask.near.frames, 0, 999, 0)},
+  };
 }
 
 function without(state, at) {
@@ -107,7 +139,7 @@ function without(state, at) {
 }
 
 function regrid(state, change, world) {
-  const next = {...state, ...change};
+  const next = {...state, ...change, anchor: null};
   if (!state.cursor) return next;
   const point = centreOf(gridOf(state, world), state.cursor, world.total);
   return {...next, cursor: cellFor(point, next, world)};

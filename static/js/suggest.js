@@ -2,9 +2,9 @@
  * A first question, so that the page shows arrows before anyone has pointed at anything: among a few places
  * of the frames on show, the one with the most to see, that is with many strong arrows into other shown frames.
  */
+import {answerTo} from './ask.js';
 import {cellAt, spanOf} from './geometry.js';
-import {answeringGrid, askingGrid, reachOf, topAnswers, weightsOf} from './field.js';
-import {TOP_ARROWS} from './state.js';
+import {answeringGrid, askingGrid} from './field.js';
 
 const PLACES = [0.2, 0.35, 0.5, 0.65, 0.8];
 
@@ -25,8 +25,7 @@ export function suggestedCell(field, direction, frames, total) {
 /** Counts shown arrows into other frames; the square root keeps one strong arrow from outweighing many. */
 function worthOf(field, direction, cell, frames, total) {
   const ends = answeringGrid(field, direction);
-  const answers = topAnswers(weightsOf(field, direction, cell), ends, TOP_ARROWS, reachOf(field, direction, cell));
-  return answers.reduce((sum, {weight, cell: end}) => {
+  return answerTo(field, direction, [cell], {total}).top.reduce((sum, {weight, cell: end}) => {
     const {first, last} = spanOf(ends, end, total);
     const seen = frames.slice(1).some((frame) => frame >= first && frame <= last);
     return sum + (seen && weight > 0 ? Math.sqrt(weight) : 0);

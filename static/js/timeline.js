@@ -54,8 +54,8 @@ function thumb(context, {image, frames}, frame, {x, width, height, bright}) {
 }
 
 /** One bar per frame, as high as the frame's share of the fullest frame; its hue is the time difference. */
-function bars(context, {weights, span, start}, {grid, total, pitch, top}) {
-  const mass = massByFrame(weights, grid, total);
+function bars(context, {values, span, start}, {grid, total, pitch, top}) {
+  const mass = massByFrame(values, grid, total);
   const fullest = Math.max(...mass, 1e-30);
   mass.forEach((value, frame) => {
     const here = frame >= span.first && frame <= span.last;

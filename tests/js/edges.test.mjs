@@ -52,9 +52,9 @@ test('the suggestion is a cell of the first shown frame, and always the same one
 
 test('what is said aloud names the place, the strongest answer and what is out of sight', () => {
   const span = {first: 8, last: 9};
-  const scene = {softmax: true, hidden: 1, active: {span, cell: {t: 4, h: 2, w: 7}, arrows: [{weight: 0.04, span: {first: 2, last: 3}, seconds: -0.4}]}};
+  const scene = {share: true, hidden: 1, active: {span, cells: [{t: 4, h: 2, w: 7}], arrows: [{weight: 0.04, span: {first: 2, last: 3}, seconds: -0.4}]}};
   assert.equal(spoken({}, scene),
-    'Frame 8–9, t 4, row 2, column 7. Strongest: 4.00 %, frame 2–3, −0.40 s. 1 of 1 end in frames not shown.');
+    'Frame 8–9, cell t 4, row 2, column 7. Strongest: 4.00 %, frame 2–3, −0.40 s. 1 of 1 end in frames not shown.');
   assert.equal(spoken({}, {active: null}), 'No question.');
 });
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {answeringGrid, askingGrid, columnOf, fieldOf, FieldError, reachOf, rowOf, topAnswers, topIndices, weightsOf} from '../../static/js/field.js';
-import {cellsOf, flatIndex} from '../../static/js/geometry.js';
+import {answerTo} from '../../static/js/ask.js';
+import {askingGrid, columnOf, fieldOf, FieldError, rowOf, topIndices, weightsOf} from '../../static/js/field.js';
+import {cellOf, cellsOf, flatIndex} from '../../static/js/geometry.js';
 import {fixture, goldenField, seeded} from './help.mjs';
 
 const {cases: CASES, ties: TIES} = fixture('affinity');
@@ -23,7 +24,7 @@ for (const golden of CASES) {
     for (const {cell, weights, top} of golden.rows) {
       const row = weightsOf(field, 'forward', cell);
       close(row, weights);
-      sameAnswers(topAnswers(row, answeringGrid(field, 'forward'), top.length), top);
+      sameAnswers(answerTo(field, 'forward', [cell], {k: top.length, total: golden.frames}).top, top);
     }
   });
 
@@ -32,7 +33,7 @@ for (const golden of CASES) {
     for (const {cell, weights, top} of golden.columns) {
       const column = weightsOf(field, 'reverse', cell);
       close(column, weights);
-      sameAnswers(topAnswers(column, answeringGrid(field, 'reverse'), top.length), top);
+      sameAnswers(answerTo(field, 'reverse', [cell], {k: top.length, total: golden.frames}).top, top);
     }
   });
 }
@@ -59,7 +60,8 @@ test('forward asks from the queries, reverse from the keys', () => {
 });
 
 test('of equal weights the lower flat index comes first', () => {
-  sameAnswers(topAnswers(Float32Array.from(TIES.weights), TIES.grid, TIES.top.length), TIES.top);
+  const order = topIndices(Float32Array.from(TIES.weights), TIES.top.length);
+  assert.deepEqual(order.map((index) => cellOf(TIES.grid, index)), TIES.top.map(({cell}) => cell));
 });
 
 test('topIndices agrees with a full sort', () => {
@@ -119,6 +121,6 @@ test('arrows never leave their group, and the dot product is divided by the keys
   const cell = {t: 0, h: 0, w: 0};
   const row = weightsOf(field, 'forward', cell);
   close(row, [logit(0, 0) / 2, logit(0, 1) / 2, 0, 0]);
-  const top = topAnswers(row, field.keyGrid, 20, reachOf(field, 'forward', cell));
+  const {top} = answerTo(field, 'forward', [cell], {total: 4});
   assert.deepEqual(top.map(({cell: {t}}) => t).sort(), [0, 1]);
 });

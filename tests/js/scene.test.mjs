@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {answeringGrid, topAnswers, weightsOf} from '../../static/js/field.js';
+import {answerTo} from '../../static/js/ask.js';
+import {weightsOf} from '../../static/js/field.js';
 import {centreOf} from '../../static/js/geometry.js';
 import {massByFrame, sceneOf} from '../../static/js/scene.js';
 import {initialState, reduce} from '../../static/js/state.js';
@@ -15,10 +16,7 @@ function drawn(actions, {frames = [0, 8, 16, 24], view = 'strip'} = {}) {
   const state = actions.reduce((before, action) => reduce(before, action, WORLD), start);
   const layout = view === 'strip'
     ? stripLayout({frames, width: 1232, tallest: 700}) : playerLayout({frame: state.frame, width: 800, tallest: 700});
-  const ask = (cell) => {
-    const weights = weightsOf(FIELD, state.direction, cell);
-    return {weights, top: topAnswers(weights, answeringGrid(FIELD, state.direction), state.k)};
-  };
+  const ask = (cells) => answerTo(FIELD, state.direction, cells, {...state.ask, total: 32});
   return {...sceneOf({state, world: WORLD, layout, ask}), layout, state};
 }
 
@@ -27,7 +25,7 @@ const of = (scene, kind) => scene.items.filter((item) => item.kind === kind);
 
 test('k arrows for k, their weights falling', () => {
   for (const k of [1, 20, 100]) {
-    const arrows = of(drawn([ASKED, {type: 'k', k}]), 'arrow').sort((a, b) => a.rank - b.rank);
+    const arrows = of(drawn([ASKED, {type: 'ask', change: {k}}]), 'arrow').sort((a, b) => a.rank - b.rank);
     assert.equal(arrows.length, k);
     assert.ok(arrows.every(({weight}, n) => n === 0 || weight <= arrows[n - 1].weight));
   }
@@ -71,7 +69,7 @@ test('a cell that spans two frames is outlined on both', () => {
 });
 
 test('an arrow is dashed when it goes backwards, white when both ends share a frame', () => {
-  for (const {seconds, dashed, colour, span} of of(drawn([ASKED, {type: 'k', k: 100}]), 'arrow')) {
+  for (const {seconds, dashed, colour, span} of of(drawn([ASKED, {type: 'ask', change: {k: 100}}]), 'arrow')) {
     assert.equal(dashed, seconds < 0);
     assert.equal(colour === '#f6f3ec', span.first <= 9 && span.last >= 8);
     assert.equal(Math.sign(seconds), span.last < 8 ? -1 : span.first > 9 ? 1 : 0);
@@ -89,7 +87,7 @@ test('the player draws every arrow and sets off those that end in its frame', ()
 });
 
 test('reverse starts from a key and ends in queries', () => {
-  const scene = drawn([{type: 'direction', direction: 'reverse'}, {type: 'pin', cell: {t: 4, h: 2, w: 3}}, {type: 'k', k: 100}]);
+  const scene = drawn([{type: 'direction', direction: 'reverse'}, {type: 'pin', cell: {t: 4, h: 2, w: 3}}, {type: 'ask', change: {k: 100}}]);
   assert.ok(of(scene, 'arrow').some(({cell}) => cell.h >= FIELD.keyGrid.h || cell.w >= FIELD.keyGrid.w));
 });
 
