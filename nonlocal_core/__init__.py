@@ -14,9 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nonlocal_core.affinity.arrows import Arrow, Query, top_arrows
+    from nonlocal_core.affinity.arrows import Arrow
     from nonlocal_core.affinity.capture import capture
     from nonlocal_core.affinity.field import AffinityField
+    from nonlocal_core.affinity.query import Answer, Near, Query, answer
     from nonlocal_core.affinity.store import AffinityStore
     from nonlocal_core.analysis import Analysis, Clip, analyse
     from nonlocal_core.geometry import ClipPoint, Grid, GridPoint
@@ -28,6 +29,7 @@ __all__ = [
     "AffinityField",
     "AffinityStore",
     "Analysis",
+    "Answer",
     "Arrow",
     "BlockSpec",
     "Clip",
@@ -36,17 +38,19 @@ __all__ = [
     "GridPoint",
     "ModelCard",
     "ModelSpec",
+    "Near",
     "Query",
     "analyse",
+    "answer",
     "capture",
     "load_model",
-    "top_arrows",
 ]
 
 _HOMES = {
-    "affinity.arrows": ("Arrow", "Query", "top_arrows"),
+    "affinity.arrows": ("Arrow",),
     "affinity.capture": ("capture",),
     "affinity.field": ("AffinityField",),
+    "affinity.query": ("Answer", "Near", "Query", "answer"),
     "affinity.store": ("AffinityStore",),
     "analysis": ("Analysis", "Clip", "analyse"),
     "geometry": ("ClipPoint", "Grid", "GridPoint"),

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict
+from dataclasses import asdict, astuple
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from nonlocal_core.geometry import ClipPoint, Grid, GridPoint, cell_at, cell_of, centre_of, span_of
+from nonlocal_core.geometry import ClipPoint, Grid, GridPoint, cell_at, cell_of, centre_of, flat_index, span_of
 
 FIXTURES = Path(__file__).parent.parent / "tests" / "fixtures"
 GRIDS = [(Grid(16, 28, 28), 32), (Grid(4, 14, 14), 32), (Grid(8, 7, 7), 32), (Grid(3, 5, 4), 32), (Grid(3, 2, 6), 10)]
@@ -123,6 +124,130 @@ def affinity_cases(rng: np.random.Generator) -> list[dict[str, object]]:
     return cases
 
 
+QUESTIONS: list[tuple[str, int, dict[str, object]]] = [  # name, place in SHAPES, what differs from a usual question
+    ("usual", 1, {}),
+    ("by mass", 1, {"mass": 60.0}),
+    ("by mass, negative weights", 3, {"mass": 40.0}),
+    ("other frames", 0, {"when": "others", "k": 9}),
+    ("same frame", 2, {"when": "same", "direction": "reverse"}),
+    ("a range", 1, {"when": "3-9"}),
+    ("near in space", 2, {"near": {"cells": 1, "frames": 0}}),
+    ("near in time", 0, {"near": {"cells": 0, "frames": 9}, "direction": "reverse"}),
+    ("contribution", 1, {"value": "contribution"}),
+    ("contribution, reverse", 4, {"value": "contribution", "direction": "reverse"}),
+    ("minus the mean", 1, {"minus_mean": True}),
+    ("minus the mean, reverse", 3, {"minus_mean": True, "direction": "reverse", "value": "contribution"}),
+    ("region, mean", 1, {"pool": "mean"}),
+    ("region, max", 3, {"pool": "max", "when": "others"}),
+    ("region, each", 1, {"pool": "each", "k": 12, "near": {"cells": 0, "frames": 3}}),
+    ("region, reverse, by mass", 0, {"pool": "each", "direction": "reverse", "mass": 20.0}),
+]
+
+
+def query_cases(rng: np.random.Generator) -> list[dict[str, object]]:
+    """One question each: the features file with means and what keys carry, the question, its values and its arrows."""
+    cases: list[dict[str, object]] = []
+    for name, shape, choices in QUESTIONS:
+        kind, query_grid, key_grid, frames, channels, scale = SHAPES[shape]
+        theta = rng.normal(size=(query_grid.cells, channels)).astype(np.float32)
+        phi = rng.normal(size=(key_grid.cells, channels)).astype(np.float32)
+        logits = scale * theta.astype(np.float64) @ phi.astype(np.float64).T
+        p = matrix(kind, logits)
+        carried = rng.uniform(0.2, 3, key_grid.cells)
+        tensors = {"theta": theta, "phi": phi, "mean_row": p.mean(0), "mean_column": p.mean(1), "carried": carried}
+        if kind in ("gaussian", "embedded_gaussian"):
+            tensors["lse"] = np.log(np.exp(logits).sum(axis=1))
+        tensors["added"] = np.zeros(query_grid.cells)
+        metadata = {
+            "kind": kind, "scale": repr(scale), "block": "res3_1",
+            "query_grid": f"{query_grid.t},{query_grid.h},{query_grid.w}",
+            "key_grid": f"{key_grid.t},{key_grid.h},{key_grid.w}",
+        }  # fmt: skip
+        reverse = choices.get("direction") == "reverse"
+        asking, answering = (key_grid, query_grid) if reverse else (query_grid, key_grid)
+        corner = cell_of(asking, int(rng.integers(asking.cells)))
+        far = GridPoint(min(corner.t + 1, asking.t - 1), asking.h - 1, min(corner.w + 1, asking.w - 1))
+        cells = [corner]
+        if "pool" in choices:
+            spans = (range(low, high + 1) for low, high in zip(astuple(corner), astuple(far), strict=True))
+            cells = [GridPoint(*place) for place in product(*spans)]
+        query = {
+            "block": "res3_1", "point": asdict(centre_of(asking, corner, frames)), "pool": "mean",
+            "direction": "forward", "k": 20, "mass": None, "near": None, "when": "all",
+            "value": "weight", "minus_mean": False,
+        } | choices  # fmt: skip
+        if "pool" in choices:
+            query["to"] = asdict(centre_of(asking, far, frames))
+        values, top = longhand(p, carried, cells, asking, answering, frames, query)
+        cases.append({
+            "name": name, "frames": frames, "query": query, "cells": [asdict(cell) for cell in cells],
+            "safetensors": base64.b64encode(
+                container({key: array.astype(np.float32) for key, array in tensors.items()}, metadata)
+            ).decode(),
+            "values": values.tolist(), "top": top,
+        })  # fmt: skip
+    return cases
+
+
+def longhand(
+    p: np.ndarray, carried: np.ndarray, cells: list[GridPoint], asking: Grid, answering: Grid, frames: int, query: dict
+) -> tuple[np.ndarray, list[dict[str, object]]]:
+    """The answer by loops over cells, as the words of `nonlocal_core.affinity.query.Query` say it."""
+    reverse = query["direction"] == "reverse"
+    amount = p - (p.mean(1, keepdims=True) if reverse else p.mean(0)) if query["minus_mean"] else p
+    amount = amount * carried if query["value"] == "contribution" else amount
+    rows = [(amount.T if reverse else amount)[flat_index(asking, cell)] for cell in cells]
+    first, last = span_of(asking, cells[0], frames), span_of(asking, cells[-1], frames)
+    low, high = {"all": (0, frames), "same": (first.first, last.last), "others": (first.first, last.last)}.get(
+        query["when"]
+    ) or map(int, query["when"].split("-"))
+    allowed: list[int] = []
+    for n in range(answering.cells):
+        cell = cell_of(answering, n)
+        span = span_of(answering, cell, frames)
+        shared = any(low <= frame <= high for frame in range(span.first, span.last + 1))
+        if shared == (query["when"] == "others"):
+            continue
+        if query["near"]:
+            gap = max(0, span.first - last.last, first.first - span.last)
+            touched = [  # answering cells that overlap the asked box, in exact fractions
+                (h, w)
+                for h in range(answering.h) if h * asking.h < (cells[-1].h + 1) * answering.h
+                and (h + 1) * asking.h > cells[0].h * answering.h
+                for w in range(answering.w) if w * asking.w < (cells[-1].w + 1) * answering.w
+                and (w + 1) * asking.w > cells[0].w * answering.w
+            ]  # fmt: skip
+            margin = query["near"]["cells"]
+            beside = any(abs(cell.h - h) <= margin and abs(cell.w - w) <= margin for h, w in touched)
+            if gap <= query["near"]["frames"] and beside:
+                continue
+        allowed.append(n)
+    pooled = np.mean(rows, 0) if query["pool"] == "mean" else np.max(rows, 0)
+    each = query["pool"] == "each"
+    pairs = [(row[n], cell, n) for cell, row in zip(cells, rows, strict=True) for n in allowed] if each else [
+        (pooled[n], cells[0], n) for n in allowed
+    ]  # fmt: skip
+    pairs.sort(key=lambda pair: -pair[0])
+    if query["mass"] is not None:
+        whole = sum(max(0, value) for value, _, _ in pairs)
+        held, count = 0.0, 0
+        while held < whole * query["mass"] / 100:
+            held, count = held + pairs[count][0], count + 1
+        pairs = pairs[:count]
+    pairs = pairs[: 1000 if query["mass"] is not None else query["k"]]
+    mass = np.cumsum([value for value, _, _ in pairs]) / (len(cells) if each else 1)
+    return pooled, [
+        {
+            "rank": rank,
+            "start": asdict(start),
+            "cell": asdict(cell_of(answering, n)),
+            "weight": value,
+            "mass": float(total),
+        }
+        for rank, ((value, start, n), total) in enumerate(zip(pairs, mass, strict=True), 1)
+    ]
+
+
 def ties() -> dict[str, object]:
     """Equal weights: the lower flat index comes first."""
     grid = Grid(1, 2, 4)
@@ -137,11 +262,12 @@ def ties() -> dict[str, object]:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write the files."""
     rng = np.random.default_rng(20180618)
     FIXTURES.mkdir(parents=True, exist_ok=True)
     (FIXTURES / "geometry.json").write_text(json.dumps(geometry_cases(rng), indent=None) + "\n")
     (FIXTURES / "affinity.json").write_text(json.dumps({"cases": affinity_cases(rng), "ties": ties()}) + "\n")
+    (FIXTURES / "query.json").write_text(json.dumps(query_cases(rng)) + "\n")
 
 
 if __name__ == "__main__":

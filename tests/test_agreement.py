@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import nonlocal_core as nl
+from app.schemas import QueryIn
 from nonlocal_core.affinity.store import AffinityStore
 from nonlocal_core.cli import main
 from nonlocal_core.video import normalise
@@ -119,13 +120,12 @@ def test_the_command_line_agrees(subject, references, tmp_path, capsys):
 
 
 ASK_IN_THE_PAGE = """async ({features, questions}) => {
-  const [{parseSafetensors}, field, {cellAt}] = await Promise.all(
-    ['safetensors', 'field', 'geometry'].map((name) => import(`/static/js/${name}.js`)));
+  const [{parseSafetensors}, field, {cellAt}, {answerTo}] = await Promise.all(
+    ['safetensors', 'field', 'geometry', 'ask'].map((name) => import(`/static/js/${name}.js`)));
   const block = field.fieldOf(parseSafetensors(await (await fetch(features)).arrayBuffer()));
   return questions.map((q) => {
     const cell = cellAt(field.askingGrid(block, q.direction), q, 32);
-    const weights = field.weightsOf(block, q.direction, cell);
-    return field.topAnswers(weights, field.answeringGrid(block, q.direction), 20).map((a) => [a.cell, a.weight]);
+    return answerTo(block, q.direction, [cell], {total: 32}).top.map((a) => [a.cell, a.weight]);
   });
 }"""
 
@@ -147,17 +147,12 @@ def test_the_reference_would_notice_a_fault(subject, references):
     question = questions("mixed_4c", 1)[0]
 
     def refused(field, asked) -> bool:
-        arrows = nl.top_arrows(field, nl_cell(field, asked), 20, "forward")
+        arrows = nl.answer(field, nl.Query("b", nl.ClipPoint(asked["frame"], asked["x"], asked["y"])), 32).arrows
         try:
             references["mixed_4c"].check(question, [(vars(arrow.end), arrow.weight) for arrow in arrows])
         except AssertionError:
             return True
         return False
-
-    def nl_cell(field, asked):
-        from nonlocal_core.geometry import cell_at
-
-        return cell_at(field.query_grid, nl.ClipPoint(asked["frame"], asked["x"], asked["y"]), 32)
 
     good = analysis["mixed_4c"]
     exchanged = nl.AffinityField(good.kind, good.scale, good.key_grid, good.query_grid, good.phi, good.theta)
@@ -183,3 +178,90 @@ def test_the_command_line_says_errors_in_one_line(tmp_path, capsys):
     assert main(["arrows", str(tmp_path / "text.mp4"), "--block=b", "--frame=0", "--x=0", "--y=0"]) == 1
     assert capsys.readouterr().err.startswith("nonlocal-lens: ")
     assert main(["analyse", str(Path("/nowhere.mp4"))]) == 1
+
+
+def whole_questions(count: int) -> list[dict]:
+    """Questions with every choice, by the names that the API and the command line have for them."""
+    random = np.random.default_rng(11)
+
+    def pick(*choices):
+        return choices[int(random.integers(len(choices)))]
+
+    def question() -> dict:
+        asked = {
+            "block": pick(*BLOCKS), "frame": int(random.integers(32)), "x": random.random(), "y": random.random(),
+            "direction": pick("forward", "reverse"), "when": pick("all", "others", "same", "5-17"),
+            "value": pick("weight", "contribution"), "pool": pick("mean", "max", "each"),
+        }  # fmt: skip
+        asked |= pick({"k": 7}, {"k": 20}, {"mass": 30.0})
+        asked |= pick({}, {"near_cells": 1, "near_frames": 4}, {"near_cells": 0})
+        asked |= pick({}, {"minus_mean": True})
+        if random.random() < 0.4:
+            corner = {"x": min(0.999, asked["x"] + 0.1), "y": max(0.0, asked["y"] - 0.1)}
+            asked |= {"to_frame": asked["frame"], "to_x": corner["x"], "to_y": corner["y"]}
+        return asked
+
+    return [question() for _ in range(count)]
+
+
+WHOLE_IN_THE_PAGE = """async ({clip, questions}) => {
+  const [{parseSafetensors}, field, {cellAt}, {answerTo, cellsBetween}] = await Promise.all(
+    ['safetensors', 'field', 'geometry', 'ask'].map((name) => import(`/static/js/${name}.js`)));
+  const blocks = {};
+  const answers = [];
+  for (const q of questions) {
+    blocks[q.block] ??= field.fieldOf(parseSafetensors(
+      await (await fetch(`/api/v1/clips/${clip}/blocks/${q.block}/features`)).arrayBuffer()));
+    const grid = field.askingGrid(blocks[q.block], q.direction);
+    const from = cellAt(grid, q, 32);
+    const to = q.to_frame === undefined ? from : cellAt(grid, {frame: q.to_frame, x: q.to_x, y: q.to_y}, 32);
+    const near = q.near_cells === undefined ? null : {cells: q.near_cells, frames: q.near_frames ?? 0};
+    const {k = 20, mass = null, when, value, pool, minus_mean: minus = false} = q;
+    answers.push(answerTo(blocks[q.block], q.direction, cellsBetween(from, to), {total: 32, k, mass, near, when, value, pool, minus})
+      .top.map(({start, cell, weight, mass: held}) => ({start, cell, weight, mass: held})));
+  }
+  return answers;
+}"""
+
+
+@pytest.mark.browser
+def test_whole_questions_have_one_answer_in_python_api_command_line_and_page(
+    server, sample_id, analysis, page, tmp_path, capsys
+):
+    asked = whole_questions(60)
+    AffinityStore(tmp_path).root.joinpath("kept").mkdir()
+    AffinityStore(tmp_path).write("kept", analysis, {})
+    address = f"/api/v1/clips/{sample_id}/arrows"
+
+    page.goto(server.url)
+    in_page = page.evaluate(WHOLE_IN_THE_PAGE, {"clip": sample_id, "questions": asked})
+    in_one = server.http.post(address, json={"queries": asked}).json()["answers"]
+    assert len(in_one) == len(asked)
+
+    for question, posted, drawn in zip(asked, in_one, in_page, strict=True):
+        query = QueryIn(**question).query
+        told = [(vars(a.start), vars(a.end), a.weight, a.mass) for a in analysis.ask(query).arrows]
+        got = server.http.get(address, params=question).json()
+        assert got == posted
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in question.items() if name != "minus_mean"]
+        flags += ["--minus-mean"] * question.get("minus_mean", False)
+        assert main(["arrows", str(tmp_path / "kept"), *flags, "--json"]) == 0
+        printed = json.loads(capsys.readouterr().out)["arrows"]
+        others = {
+            "api": [(a["start"], a["end"]["cell"], a["weight"], a["mass"]) for a in got["arrows"]],
+            "command line": [(a["start"], a["end"]["cell"], a["weight"], a["mass"]) for a in printed],
+            "page": [(a["start"], a["cell"], a["weight"], a["mass"]) for a in drawn],
+        }
+        for answer in others.values():
+            same(told, answer, question)
+
+
+def same(told: list[tuple], found: list[tuple], question: dict) -> None:
+    """The same arrows with the same numbers; where float32 sums in another order tie, two may change places."""
+    assert len(found) == pytest.approx(len(told), abs=1 if "mass" in question else 0), question
+    count = min(len(told), len(found))
+    for place in (2, 3):
+        expected = [arrow[place] for arrow in told[:count]]
+        assert [arrow[place] for arrow in found[:count]] == pytest.approx(expected, rel=1e-4, abs=1e-7), question
+    for one, other in zip(told, found, strict=False):
+        assert (one[0], one[1]) == (other[0], other[1]) or one[2] == pytest.approx(other[2], rel=1e-5), question

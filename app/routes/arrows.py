@@ -5,43 +5,61 @@ A question is answered on the event loop: it takes a tenth of a millisecond, les
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
+from fastapi import Query as Parameters
 from pydantic import BaseModel
 
 from app.routes.clips import FOR_EVER, errors
-from app.schemas import API, ArrowsOut, ArrowsQuery, BlockName, CellOut, Place, PlaceQuery, RowOut
-from app.services import Ask, DoneClip
-from nonlocal_core.affinity.arrows import top_arrows
+from app.schemas import API, AnswersOut, ArrowsOut, BlockName, CellOut, Place, QueriesIn, QueryIn, RowOut
+from app.services import Ask, DoneClip, Services
+from nonlocal_core.affinity.field import AffinityField
+from nonlocal_core.affinity.query import Answer, Query, answer
 from nonlocal_core.affinity.store import features_name
-from nonlocal_core.geometry import cell_at
 
 router = APIRouter(prefix=f"{API}/clips/{{clip_id}}", tags=["questions"], responses=errors(404, 409, 422))
 
 
 @router.get("/arrows", response_model=ArrowsOut)
-async def read_arrows(clip_id: DoneClip, query: Annotated[ArrowsQuery, Query()], services: Ask) -> Response:
-    """The k places of highest affinity with a place, best first."""
+async def read_arrows(clip_id: DoneClip, asked: Annotated[QueryIn, Parameters()], services: Ask) -> Response:
+    """The places of highest affinity with a place or region, best first."""
+    return as_json(await _answer(clip_id, asked.query, services))
+
+
+@router.post("/arrows", response_model=AnswersOut)
+async def read_many_arrows(clip_id: DoneClip, asked: QueriesIn, services: Ask) -> Response:
+    """Up to 1000 questions in one request; their answers in the same order."""
+    return as_json(AnswersOut(answers=[await _answer(clip_id, one.query, services) for one in asked.queries]))
+
+
+async def _answer(clip_id: str, query: Query, services: Services) -> ArrowsOut:
     field, frames = await services.field(clip_id, query.block)
-    cell = cell_at(field.asking_grid(query.direction), query.point, frames)
-    arrows = top_arrows(field, cell, query.k, query.direction)
-    return as_json(ArrowsOut.of(field, query, cell, arrows, frames))
+    return ArrowsOut.of(field, query, await _ask(field, query, frames), frames)
+
+
+async def _ask(field: AffinityField, query: Query, frames: int) -> Answer:
+    """A region asks up to a thousand times: that is for a thread, so that others are not kept waiting."""
+    if query.to is None:
+        return answer(field, query, frames)
+    return await asyncio.to_thread(answer, field, query, frames)
 
 
 @router.get("/row", response_model=RowOut)
-async def read_row(clip_id: DoneClip, query: Annotated[PlaceQuery, Query()], services: Ask) -> Response:
-    """Every weight of a question as a flat grid: the heat map."""
+async def read_row(clip_id: DoneClip, asked: Annotated[QueryIn, Parameters()], services: Ask) -> Response:
+    """Every value of a question as a flat grid: the heat map. It holds what `when` and `near` leave out too."""
+    query = asked.query
     field, frames = await services.field(clip_id, query.block)
-    asked, answered = field.asking_grid(query.direction), field.answering_grid(query.direction)
-    cell = cell_at(asked, query.point, frames)
+    found = await _ask(field, query, frames)
+    answered = field.answering_grid(query.direction)
     return as_json(
         RowOut(
             block=query.block,
             direction=query.direction,
-            start=Place.of(asked, cell, frames),
+            start=Place.of_region(field.asking_grid(query.direction), found.cells, frames),
             grid=CellOut(t=answered.t, h=answered.h, w=answered.w),
-            weights=field.weights(cell, query.direction).tolist(),
+            weights=found.values.tolist(),
         )
     )
 

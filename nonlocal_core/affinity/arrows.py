@@ -1,4 +1,4 @@
-"""From a question to arrows: the places of highest affinity with one place."""
+"""Arrows, and which cells get one: the highest weights, or the fewest that hold a share of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nonlocal_core.affinity.field import AffinityField, Direction, Floats
-from nonlocal_core.geometry import ClipPoint, GridPoint, cell_at, cell_of
+from nonlocal_core.affinity.field import Floats
+from nonlocal_core.geometry import GridPoint
 
 TOP_ARROWS = 20  # Wang et al. 2018, Fig. 3: "the 20 highest weighted arrows for each x_i"
+MOST_ARROWS = 1000  # of one answer by mass: a flat row would give one for every cell
+
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -24,46 +27,24 @@ class Arrow:
     mass: float
 
 
-@dataclass(frozen=True)
-class Query:
-    """A question: what does this place look at (forward), or who looks at it (reverse), in this block?"""
-
-    block: str
-    point: ClipPoint
-    k: int = TOP_ARROWS
-    direction: Direction = "forward"
-
-
-def top_indices(weights: Floats, k: int) -> NDArray[np.intp]:
+def top_indices(weights: Floats, k: int) -> Indices:
     """Indices of the k highest weights, falling; of equal weights the lower index comes first."""
     k = min(k, len(weights))
+    if k == 0:
+        return np.empty(0, np.intp)
     least = np.partition(weights, -k)[-k]
     candidates = np.flatnonzero(weights >= least)
     return candidates[np.argsort(-weights[candidates], kind="stable")][:k]
 
 
-def top_arrows(field: AffinityField, cell: GridPoint, k: int, direction: Direction) -> list[Arrow]:
-    """The k arrows of highest weight from `cell`, which lies on `field.asking_grid(direction)`; none leaves its group.
+def fewest_indices(weights: Floats, percent: float) -> Indices:
+    """Indices of the fewest weights that hold `percent` of the sum of all positive ones, falling as `top_indices`.
 
-    Raises:
-        CellOutsideGrid: the cell lies outside that grid.
+    At least one (if there is one at all), at most `MOST_ARROWS`, none but the first without weight of its own.
     """
-    weights = field.weights(cell, direction)
-    grid = field.answering_grid(direction)
-    seen = field.reach(cell, direction)
-    best = seen[top_indices(weights[seen], k)]
-    masses = np.cumsum(weights[best], dtype=np.float64)
-    return [
-        Arrow(rank, cell, cell_of(grid, int(index)), float(weights[index]), float(mass))
-        for rank, (index, mass) in enumerate(zip(best, masses, strict=True), 1)
-    ]
-
-
-def answer(field: AffinityField, query: Query, frames: int) -> list[Arrow]:
-    """The arrows of `query` in a clip of `frames` frames.
-
-    Raises:
-        PointOutsideClip: the point lies outside the clip.
-    """
-    cell = cell_at(field.asking_grid(query.direction), query.point, frames)
-    return top_arrows(field, cell, query.k, query.direction)
+    order = top_indices(weights, MOST_ARROWS)
+    positive = np.maximum(weights, 0)
+    held = np.cumsum(positive[order], dtype=np.float64)
+    wanted = float(positive.sum(dtype=np.float64)) * percent / 100
+    enough = int(np.searchsorted(held, wanted)) + 1
+    return order[: max(1, min(enough, int((weights[order] > 0).sum())))]

@@ -29,7 +29,9 @@ class AffinityField:
 
     theta [Q, C] and phi [K, C], float16 or float32, are indexed by the cells of `query_grid` and `key_grid` in
     time-major, then row, then column order. Queries and keys live on different grids when keys are pooled.
-    `log_sum_exp` [Q] is needed for columns of the softmax kinds; it is computed when it is not given.
+    `log_sum_exp` [Q] is needed for columns of the softmax kinds; it is computed when it is not given. So are the means
+    over all rows and all columns. `carried` [K] is |W_z g_j|, the length of what key j adds to an output per unit of
+    weight; `added` [Q] is |z_i - x_i| / |x_i|, how much the block adds to its input: None where they are not known.
 
     Both grids are cut into `groups` equal boxes along time, height and width; x_i sees only the keys of its own box
     (4x1x1: four groups of frames, Tx1x1: space-only, 1xHxW: time-only). A weight between two boxes is 0.
@@ -43,6 +45,9 @@ class AffinityField:
     phi: NDArray[np.floating]
     given_log_sum_exp: Floats | None = None
     groups: Grid = WHOLE
+    given_means: tuple[Floats, Floats] | None = None
+    carried: Floats | None = None
+    added: Floats | None = None
 
     def __post_init__(self) -> None:
         for name, array, grid in (("theta", self.theta, self.query_grid), ("phi", self.phi, self.key_grid)):
@@ -88,6 +93,28 @@ class AffinityField:
             peak = logits.max(1)
             out[part] = peak + np.log(np.exp(logits - peak[:, None]).sum(1))
         return out
+
+    @cached_property
+    def means(self) -> tuple[Floats, Floats]:
+        """The mean of all rows [K] and of all columns [Q], each over the cells that see it.
+
+        What every question of the block has in common; a row minus it is what is special about one question.
+        """
+        if self.given_means is not None:
+            return self.given_means
+        of_rows, of_columns = np.zeros(self.key_grid.cells), np.empty(self.query_grid.cells, np.float32)
+        for start in range(0, len(of_columns), _CHUNK):
+            part = range(start, min(start + _CHUNK, len(of_columns)))
+            rows = np.stack([self.row(cell_of(self.query_grid, i)) for i in part])  # [chunk, K]
+            of_rows += rows.sum(0, dtype=np.float64)
+            of_columns[part.start : part.stop] = rows.sum(1)
+        of_rows *= self.groups.cells / self.query_grid.cells
+        of_columns *= self.groups.cells / self.key_grid.cells
+        return of_rows.astype(np.float32), of_columns
+
+    def mean(self, direction: Direction) -> Floats:
+        """The mean of `weights` over all cells that may ask in a direction, flat over `answering_grid(direction)`."""
+        return self.means[0 if direction == "forward" else 1]
 
     def cell(self, index: int) -> GridPoint:
         """The key cell behind place `index` of a row."""

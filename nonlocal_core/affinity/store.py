@@ -2,7 +2,8 @@
 
     <root>/<clip id>/analysis/manifest.json        what is here, the checksums, the predictions
                               frames.jpg           the frames the network saw, as one sprite sheet
-                              <block>.safetensors  theta, phi (float32, large ones float16) and the log-sum-exp
+                              <block>.safetensors  theta, phi (float32, large ones float16), the log-sum-exp, the means
+                                                   of rows and columns, what keys carry and the block adds
 
 No torch: the web process answers questions from here. A folder is whole or absent; a file that does not match its
 checksum is named, never read.
@@ -167,10 +168,13 @@ def features_name(block: str) -> str:
 
 
 def field_to_bytes(field: AffinityField, block: str) -> bytes:
-    """theta and phi as they are kept and the log-sum-exp; the field's other choices in the header: safetensors."""
+    """theta and phi as they are kept, what is known per cell; other choices in the header: safetensors."""
     arrays: tensor_file.Arrays = {"theta": field.theta, "phi": field.phi}
     if field.has_softmax:
         arrays["lse"] = field.log_sum_exp
+    arrays["mean_row"], arrays["mean_column"] = field.means
+    if field.carried is not None and field.added is not None:
+        arrays |= {"carried": field.carried, "added": field.added}
     grids = {"query_grid": field.query_grid, "key_grid": field.key_grid, "groups": field.groups}
     header = {"block": block, "kind": field.kind, "scale": repr(field.scale)}
     return tensor_file.to_bytes(arrays, header | {name: f"{grid.t},{grid.h},{grid.w}" for name, grid in grids.items()})
@@ -192,7 +196,12 @@ def field_from_bytes(content: bytes, block: str) -> AffinityField:
             theta=arrays["theta"],
             phi=arrays["phi"],
             given_log_sum_exp=arrays.get("lse"),
-            groups=_grid_of(header.get("groups", "1,1,1")),  # files of version 0.1.0 know no groups
+            groups=_grid_of(
+                header.get("groups", "1,1,1")
+            ),  # files of version 0.1.0 know neither groups nor what follows
+            given_means=(arrays["mean_row"], arrays["mean_column"]) if "mean_row" in arrays else None,
+            carried=arrays.get("carried"),
+            added=arrays.get("added"),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise DamagedAnalysis(features_name(block)) from error

@@ -6,16 +6,20 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow, Query, answer
+from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow
+from nonlocal_core.affinity.field import AffinityField, Direction
+from nonlocal_core.affinity.query import Near, Pool, Query, Value, answer
 from nonlocal_core.affinity.store import AffinityStore
 from nonlocal_core.commands.command import Subparsers, add_command
-from nonlocal_core.errors import LensError
+from nonlocal_core.errors import InvalidQuery
 from nonlocal_core.geometry import ClipPoint, Grid, centre_of
 from nonlocal_core.zoo.cards import models_folder
+from nonlocal_core.zoo.checkpoint import file_sha256
 
 if TYPE_CHECKING:
     from nonlocal_core.analysis import Analysis
@@ -37,7 +41,8 @@ def _run_analyse(options: argparse.Namespace) -> int:
     analysis = _analyse(options, options.video)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        AffinityStore(options.out.parent).write(options.out.name, analysis, {"model": options.model})
+        origin = {"filename": options.video.name, "sha256": file_sha256(options.video), "start_s": str(options.start_s)}
+        AffinityStore(options.out.parent).write(options.out.name, analysis, {"model": options.model, **origin})
     best = (-analysis.scores).argsort()[:5]
     predictions: list[dict[str, Any]] = [
         {"label": analysis.labels[i], "probability": float(analysis.scores[i])} for i in best
@@ -69,35 +74,18 @@ def declare_arrows(commands: Subparsers) -> None:
         commands, "arrows", _run_arrows, "say which places have the highest affinity with one place of a video",
         "nonlocal-lens arrows kick.mp4 --block mixed_4c --frame 8 --x 0.5 --y 0.4 --k 20",
     )  # fmt: skip
-    parser.add_argument("video", type=Path, help="a video, or a folder that `analyse --out` made (much faster)")
-    _add_model(parser)
-    parser.add_argument("--block", required=True, help="name of the block, such as mixed_4c")
-    parser.add_argument("--frame", type=int, required=True, help="frame of the clip, from 0")
-    parser.add_argument("--x", type=float, required=True, help="fraction of the crop, rightwards, in [0, 1)")
-    parser.add_argument("--y", type=float, required=True, help="fraction of the crop, downwards, in [0, 1)")
-    parser.add_argument("--k", type=int, default=TOP_ARROWS, help="how many arrows (default %(default)s)")
-    parser.add_argument(
-        "--direction", choices=("forward", "reverse"), default="forward",
-        help="forward: what the place looks at (default); reverse: who looks at it",
-    )  # fmt: skip
+    add_subject(parser)
+    add_query(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _run_arrows(options: argparse.Namespace) -> int:
-    if options.k < 1:
-        raise LensError(f"--k {options.k}: ask for at least one arrow")
-    if options.video.is_dir():
-        store = AffinityStore(options.video.resolve().parent)
-        field = store.read(options.video.resolve().name, options.block)
-        frames = store.manifest(options.video.resolve().name).frames.count
-    else:
-        analysis = _analyse(options, options.video)
-        field, frames = analysis[options.block], len(analysis.clip.rgb)
-    point = ClipPoint(options.frame, options.x, options.y)
-    arrows = answer(field, Query(options.block, point, options.k, options.direction), frames)
-    grid = field.answering_grid(options.direction)
+    query = query_of(options)
+    field, frames = subject_field(options, query.block)
+    arrows = answer(field, query, frames).arrows
+    grid = field.answering_grid(query.direction)
     if options.json:
-        print(json.dumps({"block": options.block, "arrows": [_arrow_json(a, grid, frames) for a in arrows]}, indent=2))
+        print(json.dumps({"block": query.block, "arrows": [_arrow_json(a, grid, frames) for a in arrows]}, indent=2))
         return 0
     print("rank   weight     mass  frame     x     y   cell t,h,w")
     for arrow in arrows:
@@ -111,7 +99,92 @@ def _run_arrows(options: argparse.Namespace) -> int:
 
 def _arrow_json(arrow: Arrow, grid: Grid, frames: int) -> dict[str, Any]:
     end = asdict(centre_of(grid, arrow.end, frames)) | {"cell": asdict(arrow.end)}
-    return {"rank": arrow.rank, "weight": arrow.weight, "mass": arrow.mass, "end": end}
+    return {
+        "rank": arrow.rank,
+        "weight": arrow.weight,
+        "mass": arrow.mass,
+        "start": asdict(arrow.start),
+        "end": end,
+    }
+
+
+def add_query(parser: argparse.ArgumentParser) -> None:
+    """The flags of a question: the API's names."""
+    add = parser.add_argument
+    add("--block", required=True, help="name of the block, such as mixed_4c")
+    add("--frame", type=int, required=True, help="frame of the clip, from 0")
+    add("--x", type=float, required=True, help="fraction of the crop, rightwards, in [0, 1)")
+    add("--y", type=float, required=True, help="fraction of the crop, downwards, in [0, 1)")
+    add("--to-frame", type=int, help="with --to-x and --to-y: the opposite corner of a region that asks together")
+    add("--to-x", type=float, help="see --to-frame")
+    add("--to-y", type=float, help="see --to-frame")
+    add("--pool", choices=get_args(Pool), default="mean", help="how a region's cells answer (default %(default)s)")
+    add(
+        "--direction", choices=get_args(Direction), default="forward",
+        help="forward: what the place looks at (default); reverse: who looks at it",
+    )  # fmt: skip
+    add("--k", type=int, default=TOP_ARROWS, help="how many arrows (default %(default)s)")
+    add("--mass", type=float, help="instead of --k: as few arrows as hold this percentage of the weight")
+    add("--near-cells", type=int, help="leave out what is within so many cells of the place, and")
+    add("--near-frames", type=int, default=0, help="within so many frames (default %(default)s)")
+    add("--when", default="all", help="frames of the answers: all (default), others, same, or a range such as 8-15")
+    add(
+        "--value", choices=get_args(Value), default="weight", help="weight (default), or contribution: |W_z g| times it"
+    )
+    add("--minus-mean", action="store_true", help="subtract the mean over all questions of the block")
+
+
+def query_of(options: argparse.Namespace) -> Query:
+    """The question of those flags."""
+    corner = (options.to_frame, options.to_x, options.to_y)
+    if any(part is None for part in corner) and any(part is not None for part in corner):
+        raise InvalidQuery("a region needs all of --to-frame, --to-x and --to-y")
+    return Query(
+        block=options.block,
+        point=ClipPoint(options.frame, options.x, options.y),
+        to=None if options.to_frame is None else ClipPoint(*corner),
+        pool=options.pool,
+        direction=options.direction,
+        k=options.k,
+        mass=options.mass,
+        near=None if options.near_cells is None else Near(options.near_cells, options.near_frames),
+        when=options.when,
+        value=options.value,
+        minus_mean=options.minus_mean,
+    )
+
+
+def add_subject(parser: argparse.ArgumentParser) -> None:
+    """What is asked about: a video, or a folder that `analyse --out` made."""
+    parser.add_argument("video", type=Path, help="a video, or a folder that `analyse --out` made (much faster)")
+    _add_model(parser)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is asked about: its blocks in network order, its length in frames, and how to get a block's affinities."""
+
+    blocks: tuple[str, ...]
+    frames: int
+    field: Callable[[str], AffinityField]
+
+
+def open_subject(options: argparse.Namespace) -> Subject:
+    """A stored analysis, or the video analysed now."""
+    if options.video.is_dir():
+        folder = options.video.resolve()
+        store = AffinityStore(folder.parent)
+        manifest = store.manifest(folder.name)
+        blocks = tuple(block.name for block in manifest.blocks)
+        return Subject(blocks, manifest.frames.count, lambda block: store.read(folder.name, block))
+    analysis = _analyse(options, options.video)
+    return Subject(analysis.blocks, len(analysis.clip.rgb), analysis.__getitem__)
+
+
+def subject_field(options: argparse.Namespace, block: str) -> tuple[AffinityField, int]:
+    """The affinities of a block of it, and its length in frames."""
+    subject = open_subject(options)
+    return subject.field(block), subject.frames
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
 from torch.nn import functional
 
 from nonlocal_core.errors import InvalidSpec
 from nonlocal_core.model.groups import WHOLE, Groups
-from nonlocal_core.model.norm import norm_of
+from nonlocal_core.model.norm import norm_of, scale_of
 from nonlocal_core.model.pairwise import Pairwise
 from nonlocal_core.model.spec import BlockSpec
 
@@ -60,6 +62,15 @@ class NonLocalBlock(nn.Module):
         if self.spec.residual == "absent":
             return x
         return x + self.w_z(affinity.aggregate(self._keys(self.g, x)))
+
+    def carried(self, x: Tensor) -> Tensor:
+        """|W_z g_j| for each key of x [N, C, T, H, W], the length of what it adds to a z_i per unit of weight: [N, K].
+
+        Of a block with a learned residual; without biases and the norm's shift, which no key brings.
+        """
+        g = self._keys(self.g, x).flatten(2)  # [N, D, K]
+        weight = cast(Tensor, self.w_z[0].weight).flatten(1)  # [C, D]
+        return (weight * scale_of(self.w_z[1])[:, None] @ g).square().sum(1).sqrt()
 
     def _keys(self, project: nn.Module, x: Tensor) -> Tensor:
         if self.spec.sub_sampling == "project_then_pool":

@@ -21,6 +21,15 @@ class Affine(nn.Module):
         return torch.addcmul(self.bias[:, None, None, None], x, self.weight[:, None, None, None])
 
 
+def scale_of(norm: nn.Module) -> Tensor:
+    """The factor per channel that a norm of `norm_of` applies when it is not training: [C]."""
+    if isinstance(norm, nn.BatchNorm3d) and norm.running_var is not None:
+        return norm.weight * (norm.running_var + norm.eps).rsqrt()
+    if isinstance(norm, Affine):
+        return norm.weight
+    raise TypeError(f"{type(norm).__name__} is no norm of a block")
+
+
 def norm_of(norm: Norm, channels: int, eps: float, momentum: float = 0.1) -> nn.BatchNorm3d | Affine:
     """The module that `norm` names; it starts as the identity."""
     return Affine(channels) if norm == "affine" else nn.BatchNorm3d(channels, eps=eps, momentum=momentum)

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from nonlocal_core.affinity.arrows import Query, answer, top_arrows, top_indices
+from nonlocal_core.affinity.arrows import top_indices
+from nonlocal_core.affinity.query import Query, answer
 from nonlocal_core.errors import PointOutsideClip
-from nonlocal_core.geometry import ClipPoint, GridPoint, flat_index
+from nonlocal_core.geometry import ClipPoint, GridPoint, centre_of, flat_index
+
+
+def ask(field, cell, k, direction="forward"):
+    grid = field.asking_grid(direction)
+    return answer(field, Query("b", centre_of(grid, cell, 8), k=k, direction=direction), 8).arrows
 
 
 def test_the_highest_weights_come_first_and_ties_in_the_order_of_cells():
@@ -19,7 +25,7 @@ def test_arrows_carry_the_weights_of_their_cells(make_field, direction):
     field = make_field()
     asked = GridPoint(1, 0, 2)
 
-    arrows = top_arrows(field, asked, 5, direction)
+    arrows = ask(field, asked, 5, direction)
 
     weights = field.weights(asked, direction)
     assert [arrow.weight for arrow in arrows] == sorted(weights.tolist(), reverse=True)[:5]
@@ -31,13 +37,13 @@ def test_arrows_carry_the_weights_of_their_cells(make_field, direction):
 def test_asking_for_more_arrows_than_cells_gives_them_all(make_field):
     field = make_field()
 
-    assert len(top_arrows(field, GridPoint(0, 0, 0), 1000, "forward")) == field.key_grid.cells
+    assert len(ask(field, GridPoint(0, 0, 0), 1000)) == field.key_grid.cells
 
 
 def test_a_reverse_question_is_asked_on_the_keys_grid(make_field):
     field = make_field()  # queries 2x4x6, keys 2x2x3
 
-    arrows = answer(field, Query("b", ClipPoint(0, x=0.99, y=0.99), direction="reverse"), frames=8)
+    arrows = answer(field, Query("b", ClipPoint(0, x=0.99, y=0.99), direction="reverse"), frames=8).arrows
 
     assert arrows[0].start == GridPoint(0, 1, 2)
 

@@ -69,3 +69,36 @@ def test_what_is_large_is_kept_as_float16_with_its_own_log_sum_exp(make_field, m
     again = replace(kept, given_log_sum_exp=None)  # computed in NumPy from the same operands
     np.testing.assert_allclose(kept.log_sum_exp, again.log_sum_exp, rtol=1e-5)
     assert as_kept(make_field("dot_product")).given_log_sum_exp is None
+
+
+@pytest.mark.parametrize("norm", ["batch", "affine"])
+def test_what_keys_carry_adds_up_to_what_the_block_adds(norm):
+    """W_z y_i = sum_j p_ij (W_z g_j) + bias: with one key alone, its length is |W_z g_j| and |z - x| / |x| is told."""
+    model, batch = small_model("embedded_gaussian", norm=norm), torch.randn(1, 3, 8, 64, 64)
+    block = model.blocks["mixed_4b"]
+    torch.nn.init.normal_(block.w_z[0].weight, std=0.1)
+    torch.nn.init.uniform_(block.w_z[1].weight, 0.5, 2)
+    seen = {}
+    block.register_forward_hook(lambda _block, inputs, z: seen.update(x=inputs[0], z=z))
+
+    _, fields = capture(model, batch)
+
+    field, x, added = fields["mixed_4b"], seen["x"], seen["z"] - seen["x"]
+    g = block.g(block.pool(x)).flatten(2)  # [1, D, K]
+    columns = block.w_z(g[..., None, None]) - block.w_z(torch.zeros_like(g)[..., None, None])
+    np.testing.assert_allclose(field.carried, columns.flatten(2).norm(dim=1)[0].detach(), rtol=1e-4)
+    sizes = [tensor.flatten(2).norm(dim=1)[0] for tensor in (added, x)]
+    np.testing.assert_allclose(field.added, sizes[0] / sizes[1], rtol=1e-4)
+    y = (
+        torch.tensor(np.stack([field.row(field.cell(0))])) @ columns[0, :, :, 0, 0].T
+    )  # the first query's, by the matrix
+    np.testing.assert_allclose(y[0].detach(), added[0, :, 0, 0, 0], rtol=1e-3, atol=1e-5)
+
+
+def test_an_observer_adds_nothing_and_its_keys_carry_nothing_known():
+    model = small_model("embedded_gaussian", residual="absent")
+
+    _, fields = capture(model, torch.randn(1, 3, 8, 64, 64))
+
+    assert fields["mixed_4b"].carried is None
+    assert fields["mixed_4b"].added is None

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from nonlocal_core.affinity.arrows import top_arrows
 from nonlocal_core.affinity.capture import as_kept, capture, field_of
 from nonlocal_core.affinity.field import AffinityField, box_of_each_cell
+from nonlocal_core.affinity.query import Query, answer
 from nonlocal_core.affinity.store import field_from_bytes, field_to_bytes
-from nonlocal_core.geometry import Grid, GridPoint, cell_of
+from nonlocal_core.geometry import Grid, GridPoint, cell_of, centre_of
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.pairwise import Pairwise
 from nonlocal_core.model.spec import BlockSpec, Kind, ModelSpec, ResNetSpec
@@ -46,7 +46,8 @@ def test_rows_and_columns_are_those_of_the_written_out_matrix(kind, groups):
 def test_no_arrow_leaves_its_group(kind, direction):
     _, field = recorded(kind)  # frames 0 and 1, frames 2 and 3; a dot product has negative weights within a group
 
-    arrows = top_arrows(field, GridPoint(2, 1, 2), 100, direction)
+    point = centre_of(field.asking_grid(direction), GridPoint(2, 1, 2), 8)
+    arrows = answer(field, Query("b", point, k=100, direction=direction), 8).arrows
 
     assert len(arrows) == field.answering_grid(direction).cells // 2
     assert {arrow.end.t for arrow in arrows} == {2, 3}
@@ -64,6 +65,17 @@ def test_what_is_kept_and_stored_still_knows_its_groups(kind):
         np.testing.assert_array_equal(back.row(cell), kept.row(cell))
         np.testing.assert_array_equal(back.column(cell), kept.column(cell))
         np.testing.assert_allclose(back.column(cell), field.column(cell), rtol=0.02, atol=1e-3)
+
+
+@pytest.mark.parametrize("groups", GROUPS, ids=str)
+@pytest.mark.parametrize("kind", Kind.__args__)
+def test_means_are_over_the_cells_that_see_each_other(kind, groups):
+    matrix, field = recorded(kind, groups)
+    boxes = np.prod(groups)
+
+    for means in (field.means, as_kept(field).means):
+        np.testing.assert_allclose(means[0], matrix.mean(0) * boxes, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(means[1], matrix.mean(1) * boxes, rtol=1e-3, atol=1e-5)
 
 
 def test_the_log_sum_exp_is_of_the_group_alone():
