@@ -1,4 +1,4 @@
-"""`nonlocal-lens`: the core's commands and `serve`."""
+"""`nonlocal-lens`: the core's commands, `serve` and `figure`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from app.figures.command import declare_figure
 from app.main import create_app
 from app.settings import Settings
 from nonlocal_core.cli import make_parser, run
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser, commands = make_parser()
     _declare_serve(commands)
+    declare_figure(commands)
     return run(parser, arguments)
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from app import problems
+from app.figures.drawing import CannotDraw
 from app.pages import error_page, wants_page
 from nonlocal_core import errors
 
@@ -20,11 +21,16 @@ RETRY_AFTER_S = 10  # about one analysis on two cores
 
 STATUS: dict[type[errors.LensError], int] = {
     problems.ClipNotFound: 404,
+    problems.NoOverview: 404,
+    problems.CutNotFound: 404,
+    problems.FilmNotFound: 404,
     problems.ClipNotReady: 409,
     problems.ClipAlreadyFinished: 409,
     problems.UploadTooLarge: 413,
+    problems.TooMuchToTake: 422,
     problems.QueueFull: 429,
     problems.StorageFull: 507,
+    CannotDraw: 422,
     errors.QueryError: 422,
     errors.UnknownBlock: 404,
     errors.UnknownModel: 404,

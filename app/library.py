@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import CreateColumn
 
 from app.problems import FULL, ClipAlreadyFinished, ClipNotFound, StorageFull
 from nonlocal_core.durable import sync
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
     from app.uploads import Received
+    from nonlocal_core.variant import Variant
 
 ACTIVE = ("queued", "running")
 FINAL = ("done", "failed", "cancelled")
@@ -44,6 +46,7 @@ clips = sa.Table(
     sa.Column("filename", sa.String(FILENAME_LENGTH), nullable=False),  # shown, never used as a path
     sa.Column("model", sa.Text, nullable=False),
     sa.Column("start_s", sa.Double, nullable=False),  # where in the video the clip starts
+    sa.Column("variant", sa.String(16), nullable=False, server_default="none"),  # a null model, see variant.py
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("sample", sa.Boolean, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
@@ -80,6 +83,7 @@ class NewClip:
     start_s: float
     sample: bool
     expires_at: float | None
+    variant: Variant = "none"
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class ClipRecord:
     filename: str
     model: str
     start_s: float
+    variant: Variant
     bytes: int
     sample: bool
     state: str
@@ -129,6 +134,7 @@ class Library:
         self.uploads.mkdir(parents=True, exist_ok=True)
         metadata.create_all(engine)
         with engine.begin() as connection:
+            _add_missing_columns(connection)
             row = sa.select(sa.literal(1), sa.literal(0)).where(~sa.select(counter.c.value).exists())
             connection.execute(counter.insert().from_select(["id", "value"], row))
 
@@ -174,7 +180,7 @@ class Library:
         return self._select(clips.c.state.in_(FINAL), clips.c.expires_at <= now_s)
 
     def siblings(self, sha256: str) -> list[ClipRecord]:
-        """The clips of one video, oldest first: other models, other starts."""
+        """The clips of one video, oldest first: other models, other starts, null models."""
         return self._select(clips.c.sha256 == sha256)
 
     def queue_places(self) -> dict[str, int]:
@@ -195,7 +201,7 @@ class Library:
     ) -> tuple[ClipRecord, bool]:
         """Make a queued clip of an upload; -> (clip, whether it is new).
 
-        The same bytes for the same model and start give the clip that is there, unless that failed or was
+        The same bytes for the same model, start and variant give the clip that is there, unless that failed or was
         cancelled; its time to live is then the longer one. `with_row(connection, clip_id)` runs in the transaction
         of the new row, and the clip is not made when it raises. The received file is gone afterwards in every case.
 
@@ -362,9 +368,25 @@ def remove_path(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _add_missing_columns(connection: sa.Connection) -> None:
+    """A table that version 0.1.0 made gets what came later; each later column has a default."""
+    known = {column["name"] for column in sa.inspect(connection).get_columns(clips.name)}
+    for column in clips.columns:
+        if column.name not in known:
+            added = CreateColumn(column).compile(dialect=connection.dialect)
+            # Two servers on one Postgres may start at once; SQLite, which knows no IF NOT EXISTS here, has one.
+            unless = "IF NOT EXISTS " if connection.dialect.name == "postgresql" else ""
+            connection.exec_driver_sql(f"ALTER TABLE {clips.name} ADD COLUMN {unless}{added}")
+
+
 def _renewed(connection: sa.Connection, revision: int, received: Received, new: NewClip) -> ClipRecord | None:
     """The clip of the same content, kept for the longer of both times; None when there is none."""
-    same = (clips.c.sha256 == received.sha256, clips.c.model == new.model, clips.c.start_s == new.start_s)
+    same = (
+        clips.c.sha256 == received.sha256,
+        clips.c.model == new.model,
+        clips.c.start_s == new.start_s,
+        clips.c.variant == new.variant,
+    )
     usable = clips.c.state.in_((*ACTIVE, "done"))
     row = connection.execute(sa.select(clips).where(*same, usable).order_by(clips.c.arrival).limit(1)).first()
     if row is None:

@@ -12,16 +12,20 @@ from fastapi.staticfiles import StaticFiles
 
 from app.database import open_database
 from app.errors import install_error_handlers
+from app.figures.drawing import Drawing
+from app.jobs.cuts import Cuts
 from app.jobs.feed import Feed
+from app.jobs.films import Films
 from app.jobs.queue import JobQueue
 from app.jobs.supervisor import Supervisor
 from app.library import Library
-from app.pages import resource
-from app.routes import about, arrows, clips, pages
+from app.overviews import Overviews
+from app.resources import resource
+from app.routes import about, arrows, clips, cutting, exports, figures, measures, pages
 from app.samples import offer_samples
 from app.schemas import API
 from app.security import SecurityHeaders
-from app.services import FieldReader, Services
+from app.services import FieldReader, Measurer, Services
 from app.settings import Settings
 from app.uploads import UploadReceiver
 from nonlocal_core.affinity.store import AffinityStore
@@ -45,20 +49,28 @@ def create_app(settings: Settings) -> FastAPI:
         engine = open_database(settings.data, settings.database_url)
         library = Library(engine, settings.data)
         queue = JobQueue(engine, library, limit=settings.queue_limit, ttl_s=settings.ttl_s)
+        cuts = Cuts(engine, library, limit=settings.queue_limit)
+        films = Films(engine, library, limit=settings.queue_limit)
         queue.tidy(leftover_s=0)
         if settings.samples:
             offer_samples(queue, settings.data, next(iter(cards)))
         feed, supervisor = Feed(library), Supervisor(settings.model_dump_json())
-        store = AffinityStore(library.root)
+        store, drawing = AffinityStore(library.root), Drawing()
+        fields = FieldReader(store)
         app.state.services = Services(
             settings=settings,
             library=library,
             queue=queue,
+            cuts=cuts,
+            films=films,
             feed=feed,
             supervisor=supervisor,
             receiver=UploadReceiver(library.uploads),
             store=store,
-            fields=FieldReader(store),
+            fields=fields,
+            measurer=Measurer(fields),
+            overviews=Overviews(library),
+            drawing=drawing,
             cards=cards,
         )
         supervisor.start()
@@ -69,6 +81,9 @@ def create_app(settings: Settings) -> FastAPI:
             tidying.cancel()
             feed.close()
             await asyncio.to_thread(supervisor.stop)
+            drawing.close()
+            cuts.close()
+            films.close()
             queue.close()
             engine.dispose()
 
@@ -83,7 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(SecurityHeaders)
     install_error_handlers(app)
-    for module in (clips, arrows, about, pages):
+    for module in (clips, arrows, cutting, measures, figures, exports, about, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=resource("static")), name="static")
     return app

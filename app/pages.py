@@ -1,24 +1,16 @@
-"""Rendering: Jinja2 templates, found beside the code in a checkout and inside the package in a wheel."""
+"""Rendering: Jinja2 templates."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
 from fastapi.templating import Jinja2Templates
 
+from app.resources import resource
+
 TITLES = {404: "Not found", 409: "Not ready", 413: "Too large", 422: "Not understood", 429: "Busy", 507: "Full"}
-
-
-def resource(name: str) -> Path:
-    """The folder `static` or `templates`: the packages app.static and app.templates of a wheel, else the checkout's."""
-    spec = find_spec(f"app.{name}")
-    if spec is not None and spec.submodule_search_locations:
-        return Path(next(iter(spec.submodule_search_locations)))
-    return Path(__file__).parent.parent / name
 
 
 templates = Jinja2Templates(resource("templates"))

@@ -4,6 +4,9 @@
     ├── ClipNotFound          no such id (404)
     ├── ClipNotReady          the clip's analysis is not there (yet) (409)
     ├── ClipAlreadyFinished   it can no longer be cancelled (409)
+    ├── CutNotFound           no such cut of the clip (404)
+    ├── FilmNotFound          no such film of the clip, or it is not done (404)
+    ├── NoOverview            no strip can be made of the clip's video (404)
     ├── UploadTooLarge        the body passes the limit (413)
     ├── QueueFull             as many clips wait as may wait (429)
     ├── StorageFull           the disk or the database has no room (507)
@@ -48,6 +51,27 @@ class ClipAlreadyFinished(LensError):
         super().__init__(f"clip {clip_id!r} is {state} and can no longer be cancelled; delete it instead")
 
 
+class NoOverview(LensError):
+    """The clip's video cannot be shown at a glance, though it could be analysed."""
+
+    def __init__(self, clip_id: str, problem: str) -> None:
+        super().__init__(f"there is no overview of the video of clip {clip_id!r}: {problem}")
+
+
+class CutNotFound(LensError):
+    """Nobody asked for that cut, or it was one of too many and forgotten."""
+
+    def __init__(self, cut_id: str) -> None:
+        super().__init__(f"no cut {cut_id!r} of this clip; ask for it with POST /api/v1/clips/{{id}}/cuts")
+
+
+class FilmNotFound(LensError):
+    """Nobody asked for that film, or it was one of too many and forgotten, or there is nothing to see of it yet."""
+
+    def __init__(self, film_id: str) -> None:
+        super().__init__(f"no film {film_id!r} of this clip; ask for it with POST /api/v1/clips/{{id}}/films")
+
+
 class UploadTooLarge(LensError):
     """More bytes arrived than one video may have."""
 
@@ -76,4 +100,13 @@ class DamagedDatabase(LensError):
         super().__init__(
             f"the database {path} is damaged ({finding}); move it and its -wal and -shm files away "
             "(clips are then forgotten) or restore a backup, and start again"
+        )
+
+
+class TooMuchToTake(LensError):
+    """A page to take home would be too large."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"the page would have {size / 1e6:.1f} MB; the limit is {limit / 1e6:.0f} MB: choose fewer blocks"
         )

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Path as PathParameter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
+from app.jobs.cuts import StoredChange, StoredCut
+from app.jobs.films import FilmFormat, StoredFilm
 from app.library import ClipRecord
-from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow
+from app.overviews import StoredOverview
+from nonlocal_core.affinity.arrows import MOST_ARROWS, TOP_ARROWS
+from nonlocal_core.affinity.cut import TOP_CLASSES, Removed
 from nonlocal_core.affinity.field import AffinityField, Direction
+from nonlocal_core.affinity.measures import Measures
+from nonlocal_core.affinity.query import WHEN, Answer, Near, Pool, Query, Value, box_span
 from nonlocal_core.affinity.store import StoredBlock, StoredFrames, StoredGrid, StoredPrediction
+from nonlocal_core.affinity.tour import STOPS, Stop
 from nonlocal_core.geometry import ClipPoint, Grid, GridPoint, centre_of, span_of
 from nonlocal_core.model.spec import SOFTMAX_KINDS, ModelSpec
+from nonlocal_core.variant import Variant
+from nonlocal_core.video import Sampling, VideoInfo, crop_box
+from nonlocal_core.video.sampling import frame_at, frames_spanned, latest_start
 from nonlocal_core.zoo.cards import ModelCard
 
 API = "/api/v1"
@@ -50,6 +61,7 @@ class ClipOut(_Frozen):
     filename: str = Field(examples=["kick.mp4"])
     model: str = Field(examples=["default"])
     start_s: float = Field(description="where in the video the clip starts, in seconds")
+    variant: Variant = Field(description="the null model that the clip is; none for the clip as it is")
     bytes: int
     sha256: str = Field(description="of the video: clips that share it show one video with several models or starts")
     sample: bool
@@ -90,6 +102,66 @@ class ClipsOut(_Frozen):
     clips: list[ClipOut]
 
 
+class WindowOut(_Frozen):
+    """Where a clip of the video lies in it."""
+
+    id: str
+    model: str
+    variant: Variant
+    state: str
+    start_s: float
+    first: int = Field(description="number of its first frame in the video")
+
+    @classmethod
+    def of(cls, record: ClipRecord, rate_hz: float) -> WindowOut:
+        """The window of a clip, in a video of that rate."""
+        return cls.model_validate(vars(record) | {"first": frame_at(record.start_s, rate_hz)})
+
+
+class OverviewOut(StoredOverview):
+    """The whole video at a glance, the window of this clip in it, and where other windows may be.
+
+    Frames are counted from the start of the video; frame / rate_hz is its time where the rate is even.
+    """
+
+    url: str = Field(description="of the sheet")
+    frames: int = Field(description="of the whole video, as far as it is used")
+    rate_hz: float
+    duration_s: float
+    crop: tuple[float, float, float, float] | None = Field(
+        description="left, top, right, bottom of what the network sees, as fractions of a whole frame; "
+        "null when this server no longer runs the clip's model"
+    )
+    spanned: int = Field(description="frames of the video from the first to the last of a clip of this model")
+    span_s: float = Field(description="the same in seconds")
+    latest_start_s: float = Field(description="a clip that starts later repeats its last frame")
+    window: WindowOut
+    others: list[WindowOut] = Field(description="other clips of the same video, whatever their model and variant")
+
+    @classmethod
+    def of(
+        cls, found: StoredOverview, record: ClipRecord, siblings: list[ClipRecord], spec: ModelSpec | None
+    ) -> OverviewOut:
+        """A stored strip in the light of one clip; `spec` is its model's, None when that is gone."""
+        info, seen = VideoInfo(**record.details["video"]), record.details["frames"]
+        indices: list[int] = seen["indices"]
+        sampling = Sampling(spec.frames, spec.stride) if spec else Sampling(max(indices) - min(indices) + 1, 1)
+        spanned = frames_spanned(sampling)
+        return cls(
+            **found.model_dump(),
+            url=f"{API}/clips/{record.id}/overview.jpg",
+            frames=info.frames,
+            rate_hz=info.rate_hz,
+            duration_s=info.duration_s,
+            crop=spec and crop_box(info.width, info.height, short_side=spec.short_side_px, size=spec.size_px),
+            spanned=spanned,
+            span_s=spanned / info.rate_hz,
+            latest_start_s=latest_start(info, sampling),
+            window=WindowOut.of(record, info.rate_hz),
+            others=[WindowOut.of(other, info.rate_hz) for other in siblings if other.id != record.id],
+        )
+
+
 class BlockOut(_Frozen):
     """One non-local block of the clip's model."""
 
@@ -122,8 +194,8 @@ class BlocksOut(_Frozen):
     blocks: list[BlockOut]
 
 
-class PlaceQuery(BaseModel):
-    """A place in a clip and the direction of the question."""
+class QueryIn(BaseModel):
+    """A question to a block, whole: the same names in a query string and in JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -131,18 +203,52 @@ class PlaceQuery(BaseModel):
     frame: int = Field(ge=0, le=1_000_000, description="index into the clip's frames", examples=[0])
     x: float = Field(ge=0, lt=1, description="fraction of the crop, rightwards", examples=[0.5])
     y: float = Field(ge=0, lt=1, description="fraction of the crop, downwards", examples=[0.4])
+    to_frame: int | None = Field(None, ge=0, le=1_000_000, description="with to_x and to_y: a region's other corner")
+    to_x: float | None = Field(None, ge=0, lt=1)
+    to_y: float | None = Field(None, ge=0, lt=1)
+    pool: Pool = Field("mean", description="how a region's cells answer: mean, max, or each for itself")
     direction: Direction = Field("forward", description="forward: what it looks at; reverse: who looks at it")
+    k: int = Field(TOP_ARROWS, ge=1, le=MOST_ARROWS, description="how many arrows; the paper's Figure 3 shows 20")
+    mass: float | None = Field(None, gt=0, le=100, description="instead of k: as few as hold this % of the weight")
+    near_cells: int | None = Field(None, ge=0, le=99, description="leave out what is within so many cells, and")
+    near_frames: int = Field(0, ge=0, le=999, description="within so many frames, of the place")
+    when: str = Field("all", pattern=f"^({WHEN.pattern})$", description="all, others, same, or a range such as 8-15")
+    value: Value = Field("weight", description="weight: f / C(x); contribution: |W_z g_j| times that")
+    minus_mean: bool = Field(default=False, description="subtract the mean over all questions")
+
+    @model_validator(mode="after")
+    def _has_a_whole_corner(self) -> QueryIn:
+        if len({value is None for value in (self.to_frame, self.to_x, self.to_y)}) > 1:
+            raise ValueError("a region needs all of to_frame, to_x and to_y")
+        return self
 
     @property
-    def point(self) -> ClipPoint:
-        """The place asked about."""
-        return ClipPoint(self.frame, self.x, self.y)
+    def query(self) -> Query:
+        """As the core asks it."""
+        to = None
+        if self.to_frame is not None and self.to_x is not None and self.to_y is not None:
+            to = ClipPoint(self.to_frame, self.to_x, self.to_y)
+        return Query(
+            block=self.block,
+            point=ClipPoint(self.frame, self.x, self.y),
+            to=to,
+            pool=self.pool,
+            direction=self.direction,
+            k=self.k,
+            mass=self.mass,
+            near=None if self.near_cells is None else Near(self.near_cells, self.near_frames),
+            when=self.when,
+            value=self.value,
+            minus_mean=self.minus_mean,
+        )
 
 
-class ArrowsQuery(PlaceQuery):
-    """A question for arrows."""
+class QueriesIn(BaseModel):
+    """Several questions at once."""
 
-    k: int = Field(TOP_ARROWS, ge=1, le=1000, description="how many arrows; the paper's Figure 3 shows 20")
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    queries: list[QueryIn] = Field(min_length=1, max_length=1000)
 
 
 class CellOut(_Frozen):
@@ -151,6 +257,11 @@ class CellOut(_Frozen):
     t: int
     h: int
     w: int
+
+    @classmethod
+    def of(cls, cell: GridPoint) -> CellOut:
+        """The same in JSON."""
+        return cls(t=cell.t, h=cell.h, w=cell.w)
 
 
 class Place(_Frozen):
@@ -162,6 +273,24 @@ class Place(_Frozen):
     cell: CellOut
     frames: tuple[int, int]
     box: tuple[float, float, float, float]
+    to: CellOut | None = Field(default=None, description="the last cell of a region, whose first is `cell`")
+
+    @classmethod
+    def of_region(cls, grid: Grid, cells: list[GridPoint], frames: int) -> Place:
+        """What the cells of a region, in flat order, cover together; of one cell, its place."""
+        first, last = (cls.of(grid, cell, frames) for cell in (cells[0], cells[-1]))
+        if len(cells) == 1:
+            return first
+        span = box_span(grid, cells, frames)
+        return cls(
+            frame=(span.first + span.last) // 2,
+            x=(span.left + span.right) / 2,
+            y=(span.top + span.bottom) / 2,
+            cell=first.cell,
+            frames=(span.first, span.last),
+            box=(span.left, span.top, span.right, span.bottom),
+            to=last.cell,
+        )
 
     @classmethod
     def of(cls, grid: Grid, cell: GridPoint, frames: int) -> Place:
@@ -171,7 +300,7 @@ class Place(_Frozen):
             frame=centre.frame,
             x=centre.x,
             y=centre.y,
-            cell=CellOut(t=cell.t, h=cell.h, w=cell.w),
+            cell=CellOut.of(cell),
             frames=(span.first, span.last),
             box=(span.left, span.top, span.right, span.bottom),
         )
@@ -181,8 +310,9 @@ class ArrowOut(_Frozen):
     """One arrow, by rank."""
 
     rank: int
-    weight: float = Field(description="f(x_i, x_j) / C(x)")
+    weight: float = Field(description="f(x_i, x_j) / C(x), or what the question made of it")
     mass: float = Field(description="sum of this and all higher weights")
+    start: CellOut = Field(description="the asking cell; of a region that does not ask cell by cell, its first")
     end: Place
 
 
@@ -196,21 +326,31 @@ class ArrowsOut(_Frozen):
     arrows: list[ArrowOut]
 
     @classmethod
-    def of(
-        cls, field: AffinityField, query: ArrowsQuery, cell: GridPoint, arrows: list[Arrow], frames: int
-    ) -> ArrowsOut:
-        """Core arrows in the coordinates of the clip."""
+    def of(cls, field: AffinityField, query: Query, found: Answer, frames: int) -> ArrowsOut:
+        """A core answer in the coordinates of the clip."""
         grid = field.answering_grid(query.direction)
         return cls(
             block=query.block,
             direction=query.direction,
             k=query.k,
-            start=Place.of(field.asking_grid(query.direction), cell, frames),
+            start=Place.of_region(field.asking_grid(query.direction), found.cells, frames),
             arrows=[
-                ArrowOut(rank=arrow.rank, weight=arrow.weight, mass=arrow.mass, end=Place.of(grid, arrow.end, frames))
-                for arrow in arrows
+                ArrowOut(
+                    rank=arrow.rank,
+                    weight=arrow.weight,
+                    mass=arrow.mass,
+                    start=CellOut.of(arrow.start),
+                    end=Place.of(grid, arrow.end, frames),
+                )
+                for arrow in found.arrows
             ],
         )
+
+
+class AnswersOut(_Frozen):
+    """The answers to several questions, in their order."""
+
+    answers: list[ArrowsOut]
 
 
 class RowOut(_Frozen):
@@ -223,10 +363,183 @@ class RowOut(_Frozen):
     weights: list[float]
 
 
+class HubOut(_Frozen):
+    """A key that many look at."""
+
+    mass: float = Field(description="its share of all mass")
+    place: Place
+
+
+class StepOut(_Frozen):
+    """The mass that lies so much later (earlier: negative) than the place that asks."""
+
+    steps: int = Field(description="time steps of the keys' grid")
+    frames: float
+    mass: float | None
+    evenly: float | None = Field(description="the same if every key in reach had the same weight")
+
+
+class MeasuresOut(_Frozen):
+    """What a block does in this clip; shares are of |f(x_i, x_j)| along rows. null: no row counts."""
+
+    block: str
+    queries: int = Field(description="rows that count: all but those that are zero throughout")
+    silent: int = Field(description="rows that are zero throughout")
+    dependence: float | None = Field(
+        description="query dependence: mean total variation distance of two rows; 0 = all places look at the same"
+    )
+    outside: float | None = Field(
+        description="share of mass more than one cell of the keys' grid away, in time, row or column"
+    )
+    outside_evenly: float | None = Field(description="the same if every key in reach had the same weight")
+    entropy: float | None = Field(description="mean entropy of a row, 1 = even, 0 = all on one key")
+    by_time: list[StepOut] = Field(description="mass by time difference, from the past to the future")
+    hubs: list[HubOut] = Field(description="the keys with most mass, falling")
+    hub_mass: float | None = Field(description="share of all mass on the 1 % of keys (at least one) that have most")
+
+    @classmethod
+    def of(cls, block: str, found: Measures, grid: Grid, frames: int) -> MeasuresOut:
+        """Measures in the coordinates of the clip; `grid` is the keys'."""
+        numbers = {name: _number(value) for name, value in vars(found).items() if isinstance(value, float)}
+        steps = zip(range(1 - grid.t, grid.t), found.by_step, found.by_step_evenly, strict=True)
+        return cls(
+            block=block,
+            queries=found.queries,
+            silent=found.silent,
+            **numbers,
+            by_time=[
+                StepOut(steps=step, frames=step * frames / grid.t, mass=_number(mass), evenly=_number(even))
+                for step, mass, even in steps
+            ],
+            hubs=[HubOut(mass=hub.mass, place=Place.of(grid, hub.cell, frames)) for hub in found.hubs],
+        )
+
+
+class TourQuery(BaseModel):
+    """How many good questions to which block."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    block: str = Field(max_length=64, examples=["mixed_4c"])
+    count: int = Field(STOPS, ge=1, le=64, description="at most so many")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="draws the places looked at where there are very many")
+
+
+class StopOut(_Frozen):
+    """A place that is good to ask about."""
+
+    rank: int
+    score: float = Field(description="information in what goes far, 0 = none")
+    far: float = Field(description="share of the row's mass outside the neighbourhood, in other frames")
+    entropy: float = Field(description="of the row, 1 = even")
+    place: Place
+    end: Place = Field(description="the far place that gets most of the weight")
+
+    @classmethod
+    def of(cls, stop: Stop, field: AffinityField, frames: int) -> StopOut:
+        """A stop in the coordinates of the clip."""
+        places = {
+            "place": Place.of(field.query_grid, stop.cell, frames),
+            "end": Place.of(field.key_grid, stop.end, frames),
+        }
+        return cls(rank=stop.rank, score=stop.score, far=stop.far, entropy=stop.entropy, **places)
+
+
+class TourOut(_Frozen):
+    """Good questions, best first, spread over the clip; none where the block has no structure."""
+
+    block: str
+    seed: int
+    stops: list[StopOut]
+
+
 class PredictionsOut(_Frozen):
     """Classes, most probable first."""
 
     predictions: list[StoredPrediction]
+
+
+class CutWish(BaseModel):
+    """What to remove from a block of the clip's network. Cells are flat: time-major, then rows, then columns."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    block: str = Field(max_length=64, examples=["mixed_4c"])
+    keys: list[StrictInt] | Removed = Field(
+        description="cells of the key grid; or other_frames: the keys of every time step but the query's; or block: "
+        "the block itself, so that z = x"
+    )
+    queries: list[StrictInt] | None = Field(
+        default=None, description="the cells of the query grid that lose them; null: every one"
+    )
+
+
+class CutClass(_Frozen):
+    """One class and its probability."""
+
+    label: str
+    probability: float
+
+
+class CutOut(_Frozen):
+    """A cut, how far it is and what came of it."""
+
+    id: str
+    state: Literal["queued", "running", "done", "failed"]
+    url: str
+    block: str
+    keys: list[int] | Removed
+    queries: list[int] | None
+    error: ClipError | None
+    before: list[CutClass] = Field(description="the top 5 of the whole network; empty until done")
+    after: list[CutClass] = Field(description="the top 5 without what was cut")
+    changes: list[StoredChange] = Field(description="the classes of both lists, as they stood before")
+    moved: float | None = Field(description="probability that went to other classes: half of sum |after - before|")
+
+    @classmethod
+    def of(cls, clip_id: str, stored: StoredCut) -> CutOut:
+        """A stored cut as JSON."""
+        return cls.model_validate(
+            stored.model_dump()
+            | {
+                "url": f"{API}/clips/{clip_id}/cuts/{stored.id}",
+                "before": _top(stored, "before"),
+                "after": _top(stored, "after"),
+            }
+        )
+
+
+def _top(stored: StoredCut, when: Literal["before", "after"]) -> list[CutClass]:
+    best = sorted(stored.changes, key=lambda change: -getattr(change, when))[:TOP_CLASSES]
+    return [CutClass(label=change.label, probability=getattr(change, when)) for change in best]
+
+
+class FilmWish(BaseModel):
+    """A film of the clip: the player's view of every frame, with the arrows of a link."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    query: str = Field(max_length=4096, description="the page's own query string", examples=["block=mixed_4c&q=4.5.7"])
+    format: FilmFormat
+
+
+class FilmOut(_Frozen):
+    """A film and how far it is."""
+
+    id: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: float = Field(description="share of the frames that are drawn, in [0, 1]")
+    error: ClipError | None
+    format: FilmFormat
+    url: str = Field(description="where this is told")
+    file: str | None = Field(description="the film itself, once it is done")
+
+    @classmethod
+    def of(cls, clip_id: str, stored: StoredFilm) -> FilmOut:
+        """A stored film as JSON."""
+        url = f"{API}/clips/{clip_id}/films/{stored.id}"
+        file = f"{url}.{stored.format}" if stored.state == "done" else None
+        return cls.model_validate(stored.model_dump() | {"url": url, "file": file})
 
 
 class ModelOut(_Frozen):
@@ -274,6 +587,11 @@ class VersionOut(_Frozen):
     version: str
     api: int = 1
     limits: LimitsOut
+
+
+def _number(value: float) -> float | None:
+    """What is no number (such as a mean of nothing) is null."""
+    return None if math.isnan(value) else value
 
 
 def _moment(seconds: float | None) -> datetime | None:

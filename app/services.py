@@ -6,26 +6,36 @@ import asyncio
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from threading import Lock
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
+from app.figures.drawing import Drawing
+from app.jobs.cuts import Cuts
 from app.jobs.feed import Feed
+from app.jobs.films import Films
 from app.jobs.queue import JobQueue
 from app.jobs.supervisor import Supervisor
 from app.library import ClipRecord, Library
+from app.overviews import Overviews
 from app.problems import ClipNotReady
 from app.schemas import ClipId, ClipOut, ModelOut
 from app.settings import Settings
 from app.uploads import UploadReceiver
 from nonlocal_core.affinity.field import AffinityField
+from nonlocal_core.affinity.measures import Measures, measure
 from nonlocal_core.affinity.store import AffinityStore
+from nonlocal_core.affinity.tour import Stop, tour
 from nonlocal_core.zoo.cards import ModelCard
 
 # A field of the largest block holds up to 45 MB once rows and columns were asked: 10 are the blocks of two clips.
 FIELDS_KEPT = 10
+FINDINGS_KEPT = 1000  # measures and tours: a few kB each
 CLIP_ID = re.compile("[0-9a-f]{24}")
+Found = TypeVar("Found")
 
 
 class FieldReader:
@@ -51,6 +61,49 @@ class FieldReader:
         return found
 
 
+class Measurer:
+    """Measures blocks and finds tours, and keeps what it found last; for threads.
+
+    Only one is worked on at a time: it takes up to some seconds, and questions should find a free core.
+    """
+
+    def __init__(self, fields: FieldReader) -> None:
+        self._fields = fields
+        self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._working = Lock()
+
+    def measures(self, clip_id: str, block: str) -> tuple[Measures, AffinityField, int]:
+        """The measures of a block, its field and the clip's length in frames.
+
+        Raises:
+            UnknownBlock, DamagedAnalysis: as `AffinityStore.read_bytes`.
+        """
+        field, frames = self._field(clip_id, block)
+        return self._found(("measures", clip_id, block), lambda: measure(field)), field, frames
+
+    def tour(self, clip_id: str, block: str, count: int, seed: int) -> tuple[list[Stop], AffinityField, int]:
+        """The tour of a block, its field and the clip's length in frames.
+
+        Raises:
+            UnknownBlock, DamagedAnalysis: as `AffinityStore.read_bytes`.
+        """
+        field, frames = self._field(clip_id, block)
+        key = ("tour", clip_id, block, count, seed)
+        return self._found(key, lambda: tour(field, frames, count=count, seed=seed)), field, frames
+
+    def _field(self, clip_id: str, block: str) -> tuple[AffinityField, int]:
+        return self._fields.kept(clip_id, block) or self._fields.read(clip_id, block)
+
+    def _found(self, key: tuple[Any, ...], find: Callable[[], Found]) -> Found:
+        with self._working:
+            if key not in self._kept:
+                self._kept[key] = find()
+            self._kept.move_to_end(key)
+            while len(self._kept) > FINDINGS_KEPT:
+                self._kept.popitem(last=False)
+            return self._kept[key]
+
+
 @dataclass(frozen=True, eq=False)
 class Services:
     """Everything that routes use; made once in `create_app`."""
@@ -58,11 +111,16 @@ class Services:
     settings: Settings
     library: Library
     queue: JobQueue
+    cuts: Cuts
+    films: Films
     feed: Feed
     supervisor: Supervisor
     receiver: UploadReceiver
     store: AffinityStore
     fields: FieldReader
+    measurer: Measurer
+    overviews: Overviews
+    drawing: Drawing
     cards: dict[str, ModelCard]  # by the names that people see, the default first
 
     @property

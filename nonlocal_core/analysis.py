@@ -2,7 +2,7 @@
 
     probe -> which frames -> decode -> crop -> normalise -> run the network and record its blocks
 
-`affinity/store.py` keeps an Analysis on disk; `affinity/arrows.py` asks it questions.
+`affinity/store.py` keeps an Analysis on disk; `affinity/query.py` asks it questions.
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow, Query, answer
+from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow
 from nonlocal_core.affinity.capture import as_kept, capture
 from nonlocal_core.affinity.field import AffinityField, Direction, Floats
+from nonlocal_core.affinity.query import Answer, Query, answer
 from nonlocal_core.errors import UnknownBlock
 from nonlocal_core.geometry import ClipPoint
 from nonlocal_core.model.build import Model
+from nonlocal_core.model.randomise import with_random_projections
+from nonlocal_core.model.spec import ModelSpec
+from nonlocal_core.notebook import analysis_html
+from nonlocal_core.variant import SEED, Variant, ensure_fits, frame_order, notes_of
 from nonlocal_core.video import (
     Sampling,
     VideoInfo,
@@ -92,37 +98,78 @@ class Analysis:
         Raises:
             UnknownBlock, PointOutsideClip: the question does not fit the clip.
         """
-        return answer(self[block], Query(block, ClipPoint(frame, x, y), k, direction), len(self.clip.rgb))
+        return self.ask(Query(block, ClipPoint(frame, x, y), k=k, direction=direction)).arrows
+
+    def ask(self, query: Query) -> Answer:
+        """Answer any question.
+
+        Raises:
+            UnknownBlock, PointOutsideClip, InvalidQuery: the question does not fit the clip.
+        """
+        return answer(self[query.block], query, len(self.clip.rgb))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows; Jupyter asks for it by this name."""
+        return analysis_html(self)
 
 
-def analyse(video: Path | str, model: Model, *, start_s: float = 0.0, progress: Progress = silent) -> Analysis:
+def analyse(
+    video: Path | str, model: Model, *, start_s: float = 0.0, variant: Variant = "none", progress: Progress = silent
+) -> Analysis:
     """Run `model` on one clip of a video and record what its blocks relate.
 
     Args:
         video: a file; it is opened in an isolated child process only.
         model: from `load_model`.
         start_s: where the clip starts, in seconds.
+        variant: a null model, see `variant.py`.
         progress: called with a stage ("decode", "network") and the fraction of the whole; may raise to stop.
 
     Raises:
         UnreadableVideo, VideoTooLarge: the file is at fault.
         PointOutsideClip: the video ends before `start_s`.
+        UnfitVariant: the model has no such null model.
     """
-    spec, path = model.spec, Path(video)
+    ensure_fits(variant, (block.kind for block in model.spec.blocks))
+    clip, info = read_clip(video, model.spec, start_s=start_s, variant=variant, progress=progress)
+    progress("network", DECODED)
+    logits, captured = capture(model_for(model, variant), batch_of(clip, model.spec))
+    fields = {name: as_kept(field) for name, field in captured.items()}
+    progress("network", COMPUTED)
+    notes = (*_notes(info, clip), *notes_of(variant))
+    return Analysis(clip, info, model.labels, logits[0].float().cpu().numpy(), fields, notes)
+
+
+def read_clip(
+    video: Path | str, spec: ModelSpec, *, start_s: float = 0.0, variant: Variant = "none", progress: Progress = silent
+) -> tuple[Clip, VideoInfo]:
+    """The frames that a network of `spec` sees of a video, and what was probed of the file.
+
+    Of a variant the frames and their `indices` are in the order seen; `times_s` is the clip's clock, as it was.
+
+    Raises:
+        UnreadableVideo, VideoTooLarge, PointOutsideClip: as `analyse`.
+    """
+    path = Path(video)
     progress("decode", 0.0)
     info = probe_video(path)
     indices = clip_frames(info, Sampling(spec.frames, spec.stride), start_s)
     decoded = decode_frames(
         path, indices, short_side=spec.short_side_px, progress=lambda fraction: progress("decode", DECODED * fraction)
     )
-    rgb = crop_clip(decoded.rgb, spec.size_px)
-    batch = torch.from_numpy(normalise(rgb, spec.mean, spec.std))
-    progress("network", DECODED)
-    logits, captured = capture(model, batch)
-    fields = {name: as_kept(field) for name, field in captured.items()}
-    progress("network", COMPUTED)
-    clip = Clip(rgb, decoded.times_s, decoded.indices, decoded.repeated)
-    return Analysis(clip, info, model.labels, logits[0].float().cpu().numpy(), fields, _notes(info, clip))
+    order = frame_order(variant, len(indices))
+    rgb = crop_clip(decoded.rgb, spec.size_px)[order]
+    return Clip(rgb, decoded.times_s, decoded.indices[order], decoded.repeated), info
+
+
+def batch_of(clip: Clip, spec: ModelSpec) -> Tensor:
+    """What the network computes on: float32 [1, 3, T, S, S]."""
+    return torch.from_numpy(normalise(clip.rgb, spec.mean, spec.std))
+
+
+def model_for(model: Model, variant: Variant) -> Model:
+    """The model that a variant of a clip is run with: `model`, or a copy of it with random theta and phi."""
+    return with_random_projections(model, SEED) if variant == "random_weights" else model
 
 
 def _notes(info: VideoInfo, clip: Clip) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from nonlocal_core.commands.checks import declare_doctor
 from nonlocal_core.commands.clips import declare_analyse, declare_arrows
 from nonlocal_core.commands.command import Subparsers
+from nonlocal_core.commands.cutting import declare_cut
 from nonlocal_core.commands.evaluating import declare_evaluate
+from nonlocal_core.commands.measuring import declare_measures, declare_tour
 from nonlocal_core.commands.models import declare_convert, declare_models
 from nonlocal_core.commands.relating import declare_relate
 from nonlocal_core.commands.scoring import declare_score
@@ -17,7 +19,7 @@ from nonlocal_core.commands.training import declare_curves, declare_train
 from nonlocal_core.errors import LensError
 
 _COMMANDS = (
-    declare_analyse, declare_arrows, declare_models, declare_convert,
+    declare_analyse, declare_arrows, declare_measures, declare_tour, declare_cut, declare_models, declare_convert,
     declare_train, declare_curves, declare_evaluate, declare_relate, declare_score, declare_doctor,
 )  # fmt: skip
 

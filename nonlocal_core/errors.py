@@ -8,7 +8,9 @@
     ├── QueryError                 the question does not fit the clip
     │   ├── PointOutsideClip
     │   ├── CellOutsideGrid
-    │   └── UnknownBlock
+    │   ├── UnknownBlock
+    │   ├── InvalidQuery             a number or a word of it is out of range, or the block cannot answer it
+    │   └── UnfitVariant             a null model that this model or clip cannot have
     ├── StoreError
     │   ├── AnalysisNotFound
     │   └── DamagedAnalysis          a stored file does not match its checksum: analyse again
@@ -68,6 +70,14 @@ class UnknownBlock(QueryError):
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(f"no block {name!r}; this model has {', '.join(known) or 'none'}")
+
+
+class InvalidQuery(QueryError):
+    """A part of the question is out of its range, or asks what is not known of the block."""
+
+
+class UnfitVariant(QueryError):
+    """A null model was asked for that makes no sense with the model."""
 
 
 class StoreError(LensError):

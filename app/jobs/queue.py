@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from app.library import ClipRecord, Library
+    from nonlocal_core.variant import Variant
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,14 @@ class JobQueue:
             self._ensure_at_most(connection, self._limit - 1)
 
     def submit(
-        self, received: Received, *, filename: str, model: str, start_s: float = 0.0, sample: bool = False
+        self,
+        received: Received,
+        *,
+        filename: str,
+        model: str,
+        start_s: float = 0.0,
+        variant: Variant = "none",
+        sample: bool = False,
     ) -> tuple[ClipRecord, bool]:
         """Make the clip and its job in one transaction; -> (clip, whether it is new).
 
@@ -65,17 +73,19 @@ class JobQueue:
             StorageFull: no room in the database.
         """
         ends = None if sample or self._ttl_s is None else time.time() + self._ttl_s
-        return self._library.add(received, NewClip(filename, model, start_s, sample, ends), self._enqueue)
+        return self._library.add(received, NewClip(filename, model, start_s, sample, ends, variant), self._enqueue)
 
-    def submit_again(self, record: ClipRecord, *, model: str, start_s: float) -> tuple[ClipRecord, bool]:
-        """The video of a clip that is there, with another model or start; -> (clip, whether it is new).
+    def submit_again(
+        self, record: ClipRecord, *, model: str, start_s: float, variant: Variant
+    ) -> tuple[ClipRecord, bool]:
+        """The video of a clip that is there, with another model, start or variant; -> (clip, whether it is new).
 
         Raises:
             ClipNotFound: the clip was deleted meanwhile.
             QueueFull, StorageFull: as `submit`.
         """
         received = Received(self._library.lend(record.id), record.sha256, record.bytes)
-        return self.submit(received, filename=record.filename, model=model, start_s=start_s)
+        return self.submit(received, filename=record.filename, model=model, start_s=start_s, variant=variant)
 
     def cancel(self, clip_id: str) -> ClipRecord:
         """Stop the clip: at once when queued, at its next report when running. Cancelling twice is no error.

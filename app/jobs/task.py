@@ -7,6 +7,7 @@ analysis is renamed into place whole, and every write names its attempt, so only
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
     from app.jobs.worker import WorkerSettings
     from app.library import ClipRecord, Library
+    from nonlocal_core.variant import Variant
 
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 REPORT_EVERY_S = 0.1  # each report is a synced write: ten a second look smooth and cost nothing
-PROVENANCE = ("id", "sha256", "filename", "model", "start_s")  # what a stored analysis says of its origin
+PROVENANCE = ("id", "sha256", "filename", "model", "start_s", "variant")  # what a stored analysis says of its origin
 DETAILS = {"video", "frames", "notes"}  # what a clip shows of its manifest
 PARTIAL = "analysis.partial-*"  # what AffinityStore writes before it renames
 
@@ -40,7 +42,7 @@ class Analyse(Protocol):
     """`nonlocal_core.analyse`, as far as a job needs it."""
 
     def __call__(  # noqa: D102
-        self, video: Path, model: Any, *, start_s: float, progress: Callable[[str, float], None]
+        self, video: Path, model: Any, *, start_s: float, variant: Variant, progress: Callable[[str, float], None]
     ) -> Any: ...
 
 
@@ -58,13 +60,22 @@ class Task:
         store: where analyses go; it writes below `library.folder(clip_id)` and answers with the manifest.
         models: by the name that clips carry.
         analyse: the analysis itself.
+        errands: other work of this process by the name of its workflow, see workflow.py.
     """
 
-    def __init__(self, library: Library, store: Store, models: Mapping[str, Any], analyse: Analyse) -> None:
+    def __init__(
+        self,
+        library: Library,
+        store: Store,
+        models: Mapping[str, Any],
+        analyse: Analyse,
+        errands: Mapping[str, Callable[[str], None]] | None = None,
+    ) -> None:
         self._library = library
         self._store = store
         self._models = models
         self._analyse = analyse
+        self.errands = errands or {}
         self.current: ClipRecord | None = None
 
     def run(self, clip_id: str) -> None:
@@ -98,7 +109,9 @@ class Task:
         if model is None:
             raise UnknownModel(record.model, tuple(self._models))
         report = Reporter(self._library, record)
-        analysis = self._analyse(self._library.video(record.id), model, start_s=record.start_s, progress=report)
+        analysis = self._analyse(
+            self._library.video(record.id), model, start_s=record.start_s, variant=record.variant, progress=report
+        )
         provenance = {name: str(getattr(record, name)) for name in PROVENANCE}
         report("write", report.fraction)  # the last moment to stop: what follows is short
         manifest = self._store.write(record.id, analysis, provenance)
@@ -145,13 +158,25 @@ class Reporter:
 def load_task(settings: WorkerSettings, library: Library) -> Task:
     """The real thing: loads every model of the settings once. Only the worker calls this, so only it loads torch."""
     import nonlocal_core
+    from app.jobs.cut_task import CutTask
+    from app.jobs.film_task import FilmTask
+    from app.jobs.workflow import CUT, FILM
     from nonlocal_core.affinity.store import AffinityStore
     from nonlocal_core.analysis import analyse
-    from nonlocal_core.zoo.cards import card_of
+    from nonlocal_core.zoo.cards import card_of, cards_of
 
     folder = settings.models_folder
     models = {card_of(name, folder).name: nonlocal_core.load_model(name, models=folder) for name in settings.models}
-    return Task(library, AffinityStore(library.root), models, analyse)
+    store = AffinityStore(library.root)
+    one_at_a_time = threading.Lock()  # a cut hooks into the very model that an analysis would run meanwhile
+
+    def analyse_alone(video: Path, model: Any, **options: Any) -> Any:
+        with one_at_a_time:
+            return analyse(video, model, **options)
+
+    cuts = CutTask(library, models, one_at_a_time)
+    films = FilmTask(library, store, cards_of(settings.models, folder))
+    return Task(library, store, models, analyse_alone, {CUT: cuts.run, FILM: films.run})
 
 
 def _died(record: ClipRecord) -> str:

@@ -65,7 +65,7 @@ class Worker:
         self._task = factory(settings, self._library)
         queue = JobQueue(engine, self._library, limit=settings.queue_limit, ttl_s=settings.ttl_s)
         queue.reconcile()
-        workflow.launch(engine, settings.executor, self._task.run)
+        workflow.launch(engine, settings.executor, {workflow.WORKFLOW: self._task.run, **self._task.errands})
 
     def stop(self, grace_s: int) -> None:
         """End the process with status 0; a job that runs gets `grace_s` to finish and is queued again otherwise."""

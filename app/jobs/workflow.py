@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dbos import DBOS, DBOSClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dbos import DBOSConfig, EnqueueOptions
     from sqlalchemy import Engine
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 APPLICATION = "nonlocal-lens"
 # Changes only when jobs that wait in somebody's database can no longer be run by the new code.
 VERSION = "1"
-QUEUE = "analyses"
-WORKFLOW = "analyse_clip"
+WORKFLOW, CUT, FILM = "analyse_clip", "cut_clip", "film_clip"
+QUEUES = {WORKFLOW: "analyses", CUT: "cuts", FILM: "films"}  # a short errand does not wait behind every analysis
 POLLING_S = 0.1  # a queued job starts within this and a few ms
 # A job that kills its worker is given up by task.py, which counts in the clips table; DBOS's own limit must be
 # looser, because DBOS also counts the starts of a worker that was merely told to stop.
@@ -34,22 +34,23 @@ def open_client(engine: Engine) -> DBOSClient:
     return DBOSClient(system_database_engine=engine, application_name=APPLICATION)
 
 
-def enqueue_options(clip_id: str) -> EnqueueOptions:
-    """The job of a clip has the clip's id, so it exists once."""
+def enqueue_options(job_id: str, workflow: str = WORKFLOW) -> EnqueueOptions:
+    """A job has the id of what it works on (an analysis that of its clip), so it exists once."""
     return {
-        "workflow_name": WORKFLOW,
-        "queue_name": QUEUE,
-        "workflow_id": clip_id,
+        "workflow_name": workflow,
+        "queue_name": QUEUES[workflow],
+        "workflow_id": job_id,
         "app_version": VERSION,
     }
 
 
-def launch(engine: Engine, executor_id: str, run: Callable[[str], None]) -> None:
-    """Start taking jobs in this process: `run(clip_id)` for each, one at a time."""
+def launch(engine: Engine, executor_id: str, runs: Mapping[str, Callable[[str], None]]) -> None:
+    """Start taking jobs in this process: `runs[workflow](argument)` for each, one at a time of each workflow."""
     client = open_client(engine)
     # Before the launch, for DBOS looks for new queues only once a second. A limit per worker and not a global one,
     # which would let a dead worker's job block the queue.
-    client.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLLING_S)
+    for workflow in runs:
+        client.register_queue(QUEUES[workflow], worker_concurrency=1, polling_interval_sec=POLLING_S)
     client.destroy()
     config: DBOSConfig = {
         "name": APPLICATION,
@@ -61,11 +62,15 @@ def launch(engine: Engine, executor_id: str, run: Callable[[str], None]) -> None
     }
     DBOS(config=config)
 
-    @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=DBOS_ATTEMPTS)
-    def analyse_clip(clip_id: str) -> None:  # pyright: ignore[reportUnusedFunction]  # DBOS finds it by name
-        run(clip_id)
-
+    for workflow, run in runs.items():
+        _declare(workflow, run)
     DBOS.launch()
+
+
+def _declare(workflow: str, run: Callable[[str], None]) -> None:
+    @DBOS.workflow(name=workflow, max_recovery_attempts=DBOS_ATTEMPTS)
+    def job(argument: str) -> None:  # pyright: ignore[reportUnusedFunction]  # DBOS finds it by name
+        run(argument)
 
 
 def stop(grace_s: int) -> None:

@@ -13,11 +13,12 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from app.errors import error_body
 from app.jobs.feed import Watch
 from app.library import ClipRecord
-from app.schemas import API, BlockOut, BlocksOut, ClipOut, ClipsOut, PredictionsOut
+from app.schemas import API, BlockOut, BlocksOut, ClipOut, ClipsOut, OverviewOut, PredictionsOut
 from app.services import AnyClip, Ask, DoneClip, Services
 from app.uploads import Body, Received
 from nonlocal_core.affinity.store import FRAMES
 from nonlocal_core.errors import LensError, UnknownModel
+from nonlocal_core.variant import Variant, ensure_fits
 
 router = APIRouter(prefix=f"{API}/clips", tags=["clips"])
 
@@ -28,6 +29,8 @@ ModelName = Annotated[str | None, Query(max_length=4096, description="a name fro
 _START = Query(ge=0, le=86400, allow_inf_nan=False, description="where in the video the clip starts, in seconds")
 Start = Annotated[float, _START]
 StartOfClip = Annotated[float | None, _START]
+
+VariantName = Annotated[Variant | None, Query(description="a null model; of what the clip is, unless given")]
 
 ErrorOf = dict[int | str, dict[str, Any]]
 
@@ -124,16 +127,20 @@ def delete_clip(record: AnyClip, services: Ask) -> None:
     responses={200: {"model": ClipOut, "description": "known already"}, **errors(404, 422, 429, 507)},
 )
 async def analyse_again(
-    record: AnyClip, services: Ask, model: ModelName = None, start_s: StartOfClip = None
+    record: AnyClip, services: Ask, model: ModelName = None, start_s: StartOfClip = None, variant: VariantName = None
 ) -> Response:
-    """The same video with another model or start, without a second upload; the start is the clip's unless given.
+    """The same video with another model, start or null model, without a second upload; the clip's own unless given.
 
     The answer is a clip of its own, as for an upload: 202 when it is new, 200 when it is known.
     """
-    chosen = chosen_model(services, model)
+    chosen = chosen_model(services, model or record.model)
+    taken = record.variant if variant is None else variant
+    ensure_fits(taken, (block.kind for block in services.cards[chosen].spec.blocks))
     await asyncio.to_thread(services.queue.ensure_room)
     start = record.start_s if start_s is None else start_s
-    submitted = await asyncio.to_thread(services.queue.submit_again, record, model=chosen, start_s=start)
+    submitted = await asyncio.to_thread(
+        services.queue.submit_again, record, model=chosen, start_s=start, variant=taken
+    )
     return answer(services, submitted)
 
 
@@ -171,6 +178,27 @@ async def _events(services: Services, watch: Watch) -> AsyncIterator[str]:
 def read_frames(clip_id: DoneClip, services: Ask) -> Response:
     """The frames the network saw, as one JPEG; its geometry is in the clip's `frames`."""
     content = services.store.read_bytes(clip_id, FRAMES)
+    return Response(content, media_type="image/jpeg", headers={"Cache-Control": FOR_EVER})
+
+
+@router.get("/{clip_id}/overview", responses=errors(404, 409, 507))
+async def read_overview(clip_id: DoneClip, services: Ask) -> OverviewOut:
+    """The whole video in at most 48 small whole frames, what of them the network sees, and the windows chosen so far.
+
+    Made when first asked for, which takes up to some seconds.
+    """
+    record = await asyncio.to_thread(services.library.get, clip_id)
+    found = await services.overviews.of(record)
+    siblings = await asyncio.to_thread(services.library.siblings, record.sha256)
+    card = services.cards.get(record.model)
+    return OverviewOut.of(found, record, [other for other in siblings if other.is_usable], card and card.spec)
+
+
+@router.get("/{clip_id}/overview.jpg", response_class=Response, responses=errors(404, 409, 507))
+async def read_overview_picture(clip_id: DoneClip, services: Ask) -> Response:
+    """The same as one JPEG; its geometry is in the JSON."""
+    record = await asyncio.to_thread(services.library.get, clip_id)
+    content = await services.overviews.picture(record)
     return Response(content, media_type="image/jpeg", headers={"Cache-Control": FOR_EVER})
 
 

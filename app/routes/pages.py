@@ -41,7 +41,7 @@ def gallery(request: Request, services: Ask) -> Response:
 def clip_page(request: Request, record: AnyClip, services: Ask) -> Response:
     """The page of one clip, with the way to what other networks make of the same video."""
     siblings = [other for other in services.library.siblings(record.sha256) if other.id == record.id or other.is_usable]
-    tried = {other.model for other in siblings if other.start_s == record.start_s}
+    tried = {other.model for other in siblings if (other.start_s, other.variant) == (record.start_s, record.variant)}
     return page(
         request,
         "clip.html",

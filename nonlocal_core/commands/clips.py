@@ -18,6 +18,7 @@ from nonlocal_core.affinity.store import AffinityStore
 from nonlocal_core.commands.command import Subparsers, add_command
 from nonlocal_core.errors import InvalidQuery
 from nonlocal_core.geometry import ClipPoint, Grid, centre_of
+from nonlocal_core.variant import VARIANTS
 from nonlocal_core.zoo.cards import models_folder
 from nonlocal_core.zoo.checkpoint import file_sha256
 
@@ -42,7 +43,8 @@ def _run_analyse(options: argparse.Namespace) -> int:
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         origin = {"filename": options.video.name, "sha256": file_sha256(options.video), "start_s": str(options.start_s)}
-        AffinityStore(options.out.parent).write(options.out.name, analysis, {"model": options.model, **origin})
+        origin |= {"model": options.model, "variant": options.variant}
+        AffinityStore(options.out.parent).write(options.out.name, analysis, origin)
     best = (-analysis.scores).argsort()[:5]
     predictions: list[dict[str, Any]] = [
         {"label": analysis.labels[i], "probability": float(analysis.scores[i])} for i in best
@@ -192,6 +194,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--model", default="default", metavar="NAME", help="a name from `models`, or a .safetensors file"
     )
     parser.add_argument("--start-s", type=float, default=0.0, metavar="S", help="where the clip starts, in seconds")
+    parser.add_argument("--variant", choices=VARIANTS, default="none", help="a null model of the clip (default: none)")
 
 
 def _analyse(options: argparse.Namespace, video: Path) -> Analysis:
@@ -202,7 +205,7 @@ def _analyse(options: argparse.Namespace, video: Path) -> Analysis:
             print(f"\r{stage:8} {fraction:4.0%}", end="" if fraction < 0.9 else "\n", file=sys.stderr, flush=True)
 
     model = nl.load_model(options.model, models=models_folder(os.environ))
-    return nl.analyse(video, model, start_s=options.start_s, progress=show)
+    return nl.analyse(video, model, start_s=options.start_s, variant=options.variant, progress=show)
 
 
 def _size(grid: Grid) -> str:

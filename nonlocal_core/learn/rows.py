@@ -14,12 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nonlocal_core.affinity.arrows import TOP_ARROWS, top_indices
-from nonlocal_core.affinity.field import AffinityField, Floats
-from nonlocal_core.geometry import GridPoint, cell_of
+from nonlocal_core.affinity.field import AffinityField
+from nonlocal_core.affinity.shares import (
+    distances,
+    mass_by_step,
+    mean_of_pairs,
+    reachable,
+    sampled_queries,
+    shares,
+)
 
 QUERIES = 60  # of one clip and block: 1770 pairs
 SEED = 0
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -34,42 +40,26 @@ class Rows:
 
 def rows_of(field: AffinityField) -> Rows:
     """The figures of one block in one clip."""
-    count = field.query_grid.cells
-    chosen = np.random.default_rng(SEED).choice(count, min(QUERIES, count), replace=False)
-    queries = [cell_of(field.query_grid, int(index)) for index in chosen]
-    reached = [field.reach(query, "forward") for query in queries]
-    weights = np.stack([np.abs(field.row(query)) for query in queries])  # [N, K]
-    p = weights / np.maximum(weights.sum(1, keepdims=True), np.finfo(np.float32).tiny)
-    even, best = np.zeros_like(p), np.zeros_like(p)
-    for n, seen in enumerate(reached):
-        even[n, seen] = 1 / len(seen)
-        best[n, seen[top_indices(weights[n, seen], TOP_ARROWS)]] = 1
+    queries = sampled_queries(field, QUERIES, SEED)
+    weights, seen = shares(field, queries), reachable(field, queries)  # [N, K]
+    best = np.zeros_like(weights)
+    for n, row in enumerate(weights):
+        reached = np.flatnonzero(seen[n])
+        best[n, reached[top_indices(row[reached], TOP_ARROWS)]] = 1
     return Rows(
-        distance=_mean_of_pairs(_distances(p)),
-        overlap=_mean_of_pairs(best @ best.T / best.sum(1)),
-        by_step=_by_step(p, queries, field),
-        evenly=_by_step(even, queries, field),
+        distance=mean_of_pairs(distances(weights)),
+        overlap=mean_of_pairs(best @ best.T / best.sum(1)),
+        by_step=_by_distance(mass_by_step(field, queries, weights) / len(queries)),
+        evenly=_by_distance(mass_by_step(field, queries, seen / seen.sum(1, keepdims=True)) / len(queries)),
     )
 
 
-def _distances(p: Floats) -> Array:
-    """Total variation of each pair of rows: [N, K] -> [N, N], half of the sum of |p - q|."""
-    return np.stack([np.abs(p - row).sum(1) / 2 for row in p])
-
-
-def _mean_of_pairs(table: Array) -> float:
-    """The mean over pairs of different queries; NaN where there is but one."""
-    pairs = table[np.triu_indices(len(table), 1)]
-    return float(pairs.mean()) if len(pairs) else float("nan")
-
-
-def _by_step(p: Floats, queries: Sequence[GridPoint], field: AffinityField) -> tuple[float, ...]:
-    """The mean share of the weights [N, K] at each distance in time, in steps of the keys."""
-    of_query, of_key = field.query_grid.t, field.key_grid.t
-    at_step = p.reshape(len(p), of_key, -1).sum(2)  # [N, T]
-    own = np.array([query.t * of_key // of_query for query in queries])  # [N]
-    apart = np.abs(np.arange(of_key) - own[:, None])  # [N, T]
-    return tuple((np.bincount(apart.ravel(), at_step.ravel(), minlength=of_key) / len(p)).tolist())
+def _by_distance(by_step: NDArray[Any]) -> tuple[float, ...]:
+    """Earlier and later together: [2T - 1] -> [T]."""
+    now = len(by_step) // 2
+    later, earlier = by_step[now:].copy(), by_step[now::-1]
+    later[1:] += earlier[1:]
+    return tuple(later.tolist())
 
 
 def mean_rows(found: Sequence[Rows]) -> Rows:

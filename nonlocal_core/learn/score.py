@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nonlocal_core.affinity.arrows import TOP_ARROWS, top_indices
 from nonlocal_core.affinity.field import AffinityField, Floats
+from nonlocal_core.affinity.shares import other_frames
 from nonlocal_core.geometry import cell_of
 from nonlocal_core.learn.cells import coverage
 
@@ -71,15 +71,6 @@ def _score_query(field: AffinityField, index: int, answered: Floats) -> Score | 
         entropy=_entropy(np.abs(weights)),
         queries=1,
     )
-
-
-def other_frames(field: AffinityField, t: int) -> NDArray[np.bool_]:
-    """Which keys [K] share no frame with the queries of time step `t`."""
-    query_grid, key_grid = field.query_grid, field.key_grid
-    steps = np.arange(key_grid.t)
-    # Step s of n covers the part [s/n, (s+1)/n) of the clip; two parts meet unless one ends before the other begins.
-    apart = ((steps + 1) * query_grid.t <= t * key_grid.t) | (steps * query_grid.t >= (t + 1) * key_grid.t)
-    return np.repeat(apart, key_grid.h * key_grid.w)
 
 
 def _entropy(weights: Floats) -> float:

@@ -7,9 +7,10 @@ isolated process alone: read `isolation.py`, `child.py`, `reading.py` and `conta
 from nonlocal_core.video.bait import self_test
 from nonlocal_core.video.decode import decode_frames
 from nonlocal_core.video.info import Decoded, DecodeLimits, Sampling, VideoInfo
+from nonlocal_core.video.overview import overview_sheet, read_overview
 from nonlocal_core.video.probe import probe_video
 from nonlocal_core.video.sampling import clip_frames
-from nonlocal_core.video.transform import crop_clip, normalise
+from nonlocal_core.video.transform import crop_box, crop_clip, normalise
 
 __all__ = [
     "DecodeLimits",
@@ -17,9 +18,12 @@ __all__ = [
     "Sampling",
     "VideoInfo",
     "clip_frames",
+    "crop_box",
     "crop_clip",
     "decode_frames",
     "normalise",
+    "overview_sheet",
     "probe_video",
+    "read_overview",
     "self_test",
 ]

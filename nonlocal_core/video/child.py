@@ -25,6 +25,7 @@ from nonlocal_core.video.info import DecodeLimits
 TASKS: dict[str, Callable[..., Iterator[reading.Message]]] = {
     "probe": reading.probe,
     "decode": reading.decode,
+    "keys": reading.keys,
     "locks": locks.open_locks,
 }
 

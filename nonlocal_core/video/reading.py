@@ -1,7 +1,7 @@
-"""What the isolated child does with an open file: measure it, or decode the wanted frames of it.
+"""What the isolated child does with an open file: measure it, or decode the wanted frames or key frames of it.
 
-Both are generators of messages: a dict that JSON can carry, and bytes. They never see a path. Next: `child.py`, which
-runs them, and `probe.py` and `decode.py`, which ask for them.
+All are generators of messages: a dict that JSON can carry, and bytes. They never see a path. Next: `child.py`, which
+runs them, and `probe.py`, `decode.py` and `overview.py`, which ask for them.
 """
 
 from __future__ import annotations
@@ -150,6 +150,47 @@ def decode(file: BinaryIO, limits: DecodeLimits, *, indices: list[int], short_si
             raise UnreadableVideo("no frame of the video can be decoded; it is damaged or empty")
         if kept[0] not in wanted:
             yield picture(*kept, shape)
+
+
+def keys(file: BinaryIO, limits: DecodeLimits, *, indices: list[int], short_side: int) -> Iterator[Message]:
+    """Messages as `decode` sends them, for the last key frame up to each of `indices` (rising); each comes once.
+
+    Only these are decoded. They are counted in the order of storing, which leading B-frames make a few off.
+
+    Raises:
+        VideoTooLarge: a frame is. And whatever PyAV raises on damaged data.
+    """
+    shape: tuple[int, int] | None = None
+    with open_container(file, limits) as container:
+        stream = video_stream(container, limits)
+        time_s = Clock(stream)
+        for index, packet in wanted_keys(container, stream, indices):
+            for frame in [*decoded(stream.codec_context, packet, limits), *decoded(stream.codec_context, None, limits)]:
+                shape = shape or scaled(frame.width, frame.height, short_side)
+                yield picture(index, frame, time_s(index, frame), shape)
+            stream.codec_context.flush_buffers()  # it was drained, and shall take the next
+
+
+def wanted_keys(
+    container: InputContainer, stream: VideoStream, indices: list[int]
+) -> Iterator[tuple[int, Packet[VideoStream]]]:
+    """The number and the packet of the last key frame up to each of `indices`, each once."""
+    waiting = iter(indices)
+    wanted = next(waiting, None)
+    latest: tuple[int, Packet[VideoStream]] | None = None
+    shown = (packet for packet in packets(container, stream) if packet.size and not packet.is_discard)
+    for index, packet in enumerate(shown):
+        if wanted is None:
+            return
+        if packet.is_keyframe:
+            latest = index, packet
+        if index < wanted:
+            continue
+        while wanted is not None and wanted <= index:
+            wanted = next(waiting, None)
+        if latest is not None:
+            yield latest
+            latest = None
 
 
 def picture(index: int, frame: VideoFrame, time_s: float, shape: tuple[int, int]) -> Message:

@@ -41,5 +41,6 @@ export function openBenches(root, lens) {
     event.stopPropagation();
     tabs[(tabs.indexOf(document.activeElement) + by + tabs.length) % tabs.length].focus();
   });
+  if (lens.state().beside !== null) choose(tabs.find(({dataset}) => dataset.bench === 'beside'));   // the link shows two
   return {show: (state, scene) => benches.get(open)?.show?.(state, scene)};
 }

@@ -3,7 +3,7 @@
  * The device pixel ratio is dealt with once, in fit().
  */
 import {arrowShape, markShape} from './arrow-shape.js';
-import {viridis} from './colour.js';
+import {heatPixel} from './colour.js';
 
 const CASING = '8, 10, 14';   // near black around everything bright, so that it reads on any picture
 
@@ -32,11 +32,20 @@ export function spriteBox(frames, index) {
 export function paintPictures(context, items, sheet, ink) {
   context.imageSmoothingQuality = 'high';
   context.font = ink.font;
-  context.fillStyle = ink.colour;
   for (const item of items) {
     if (item.kind === 'frame') paintFrame(context, item, sheet);
-    if (item.kind === 'caption') context.fillText(item.text, item.x, item.y);
   }
+  for (const item of items) if (item.kind === 'caption') paintCaption(context, item, ink);
+}
+
+/** The caption of a picture; one that had to move onto its picture to stay in sight has a plate behind it. */
+function paintCaption(context, {text, x, y, over}, {colour}) {
+  if (over) {
+    context.fillStyle = `rgba(${CASING}, 0.72)`;
+    context.fillRect(x - 5, y - 14, context.measureText(text).width + 10, 20);
+  }
+  context.fillStyle = over ? '#f2f4f6' : colour;
+  context.fillText(text, x, y);
 }
 
 function paintFrame(context, {frame, x, y, size}, {image, frames}) {
@@ -58,19 +67,23 @@ export function paintAnswers(context, items, inspected) {
   }
 }
 
-function paintHeat(context, {x, y, size, grid, values, opacity}) {
+function paintHeat(context, {x, y, size, grid, values, opacity, palette, smooth}) {
   const pixels = new ImageData(grid.w, grid.h);
-  values.forEach((value, n) => {
-    const [red, green, blue] = viridis(value);
-    pixels.data.set([red, green, blue, 255 * (0.45 + 0.55 * Math.sqrt(value))], 4 * n);   // the picture stays in sight
-  });
+  values.forEach((value, n) => pixels.data.set(heatPixel(palette, value), 4 * n));
   const map = Object.assign(document.createElement('canvas'), {width: grid.w, height: grid.h});
   map.getContext('2d').putImageData(pixels, 0, 0);
   context.save();
   context.globalAlpha = opacity;
-  context.imageSmoothingEnabled = false;                     // cells are cells
+  context.imageSmoothingEnabled = smooth;                    // else cells are cells
+  if (smooth) clipTo(context, {x, y, size});                 // a smoothed edge runs out over its box
   context.drawImage(map, x, y, size, size);
   context.restore();
+}
+
+function clipTo(context, {x, y, size}) {
+  context.beginPath();
+  context.rect(x, y, size, size);
+  context.clip();
 }
 
 function paintCell(context, {role, box, colour, opacity}) {

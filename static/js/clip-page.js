@@ -1,13 +1,14 @@
 /** The clip page: the job while it runs, the reason when it failed, the lens when it is done. */
 import {deleteClip, galleryPage, readBlocks, readPredictions} from './api.js';
 import {find, loadImage, make, setText} from './dom.js';
-import {actionFor, KEYS} from './keys.js';
+import {openBenches} from './benches.js';
 import {openLens} from './lens.js';
+import {listen} from './listen.js';
 import {openNetworks, showGrids} from './networks.js';
-import {openPlay} from './play.js';
 import {showPredictions} from './panel.js';
 import {showProgress} from './progress.js';
 import {isFinal} from './watch.js';
+import {openWindow} from './window.js';
 import {bytesText, durationText} from './words.js';
 
 const ADVICE = {
@@ -51,8 +52,10 @@ async function arrive(clip) {
     if (!blocks.length) throw new Error('This network has no non-local block.');
     const world = {total: clip.frames.count, times: clip.frames.times_s, blocks, clip};
     const root = find('.lens');
-    const lens = openLens(root, {world, sheet: {image, frames: clip.frames}, note});
+    const lens = openLens(root, {world, sheet: {image, frames: clip.frames}, note, benches: openBenches});
     listen(root, lens);
+    const strip = find('.window');
+    openWindow(strip, clip, {blocks: blocks.map(({name}) => name), mayAsk: 'mayAsk' in strip.dataset, note});
     window.lens = {drawList: () => JSON.parse(JSON.stringify(lens.scene().items)), state: lens.state, ready: lens.ready};
     showPredictions(root, await readPredictions(clip.id));
   } catch (error) {
@@ -68,38 +71,6 @@ function note(text, remedy = null) {
   const line = make('p', {className: 'notice'}, make('span', {}, text), button);
   button.addEventListener('click', () => { line.remove(); remedy?.act(); });
   board.append(line);
-}
-
-/** Keys, play and the help dialog. */
-function listen(root, lens) {
-  const play = openPlay(root, lens);
-  const stage = find('.stage', root), dialog = find('.keys', root);
-  find('tbody', dialog).replaceChildren(...KEYS.map(([keys, words]) => make('tr', {},
-    make('td', {}, ...keys.map((key) => make('kbd', {}, key))), make('td', {}, words))));
-  const help = find('#help');
-  help.hidden = false;
-  help.addEventListener('click', () => dialog.showModal());
-  find('#play', root).addEventListener('click', play.toggle);
-  const deeds = {
-    play: play.toggle,
-    help: () => dialog.showModal(),
-    blockStep: ({by}) => lens.dispatch({type: 'block', name: neighbour(lens, by)}),
-    pinCursor: () => { const {cursor} = lens.state(); if (cursor) lens.dispatch({type: 'pin', cell: cursor}); },
-  };
-  document.addEventListener('keydown', (event) => {
-    if (dialog.open || event.target.matches('input[type=number], select')) return;
-    const free = event.target === document.body && stage.matches(':hover');
-    const action = actionFor(event, {onStage: event.target === stage || free});
-    if (!action) return;
-    event.preventDefault();
-    (deeds[action.type] ?? lens.dispatch)(action);
-  });
-}
-
-function neighbour(lens, by) {
-  const names = lens.world.blocks.map(({name}) => name);
-  const at = names.indexOf(lens.state().block) + by;
-  return names[Math.min(names.length - 1, Math.max(0, at))];
 }
 
 function offerDelete(clip) {

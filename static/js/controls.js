@@ -17,6 +17,9 @@ export function openControls(root, lens) {
   on('#k', 'input', ({value}) => ({type: 'ask', change: {k: Number(value), mass: null}}));
   on('#heat', 'change', ({checked}) => ({type: 'heat', heat: checked}));
   on('#opacity', 'input', ({value}) => ({type: 'opacity', opacity: Number(value) / 100}));
+  on('#palette', 'change', ({value}) => ({type: 'palette', palette: value}));
+  on('#scale', 'change', ({value}) => ({type: 'scale', scale: value}));
+  on('#smooth', 'change', ({checked}) => ({type: 'smooth', smooth: checked}));
   on('#frame', 'input', ({value}) => ({type: 'frame', frame: Number(value)}));
   on('#all, #show-all', 'click', () => ({type: 'frames', frames: evenFrames(world.total, 1, world.total)}));
   on('#count, #step', 'change', () => ({type: 'frames', frames: chosenFrames(root, world)}));
@@ -63,6 +66,10 @@ function show(root, state, world) {
   find('#heat', root).checked = state.heat;
   find('#opacity', root).value = Math.round(state.opacity * 100);
   find('#opacity', root).disabled = !state.heat;
+  find('.heat-looks', root).hidden = !state.heat;
+  find('#palette', root).value = state.palette;
+  find('#scale', root).value = state.scale;
+  find('#smooth', root).checked = state.smooth;
   find('#frame', root).value = state.frame;
   if (document.activeElement !== find('#count', root)) find('#count', root).value = state.frames.length;
   if (document.activeElement !== find('#step', root)) find('#step', root).value = state.frames[1] - state.frames[0] || 1;

@@ -3,7 +3,7 @@ import {clipPage, readClips} from './api.js';
 import {find, make, setText} from './dom.js';
 import {drawPoster} from './poster.js';
 import {openDrop} from './drop.js';
-import {sideBySide, tellFrames} from './networks.js';
+import {networkText, sideBySide, tellFrames, withoutNulls} from './networks.js';
 import {watchClip, isFinal} from './watch.js';
 import {durationText, stageText} from './words.js';
 
@@ -17,8 +17,9 @@ async function showClips() {
   const note = find('.gallery-note');
   try {
     const clips = await readClips();
-    const choice = models.size > 1 || new Set(clips.map(({model}) => model)).size > 1;
-    find('.cards').replaceChildren(...sideBySide(clips).map((clip) => card(clip, choice)));
+    const shown = withoutNulls(clips);
+    const choice = models.size > 1 || new Set(shown.map(networkText)).size > 1;
+    find('.cards').replaceChildren(...sideBySide(shown).map((clip) => card(clip, choice)));
     setText(note, clips.length ? '' : 'No clips yet. The first one you drop above will stand here.');
   } catch (error) {
     setText(note, `The clips could not be listed. ${error.message}`);
@@ -47,8 +48,8 @@ function facts(clip) {
   return `${durationText(clip.video.duration_s)}, ${clip.video.width} × ${clip.video.height}${clip.sample ? ', sample' : ''}`;
 }
 
-function network({model}) {
-  return models.get(model)?.random_weights ? `${model}, random weights` : model;
+function network(clip) {
+  return models.get(clip.model)?.random_weights ? `${networkText(clip)}, random weights` : networkText(clip);
 }
 
 /** The picture of a finished clip; of any other, how far it has come or what went wrong. */

@@ -4,9 +4,11 @@
 export const KEYS = [
   [['←', '→', '↑', '↓'], 'move by a cell'],
   [[',', '.'], 'a frame back, a frame on'],
+  [['Shift ←', 'Shift ↓'], 'stretch the cursor into a region (also Shift and drag)'],
   [['Enter'], 'pin the question, or take its pin away'],
   [['Esc'], 'clear all questions'],
   [['[', ']'], 'the block before, the block after'],
+  [['+', '−', '0'], 'zoom in, zoom out, show the whole'],
   [['Space'], 'play or pause (player)'],
   [['?'], 'show these keys'],
 ];
@@ -27,11 +29,16 @@ const EVERYWHERE = {
   Escape: {type: 'clear'},
   '[': {type: 'blockStep', by: -1},
   ']': {type: 'blockStep', by: 1},
+  '+': {type: 'zoom', by: 1.5},
+  '=': {type: 'zoom', by: 1.5},                               // + without Shift on many keyboards
+  '-': {type: 'zoom', by: 1 / 1.5},
+  0: {type: 'zoom', by: 0},
   '?': {type: 'help'},
 };
 
 /** The action of a keydown `event`, or null; `onStage` is true while the stage has the focus or the pointer. */
 export function actionFor(event, {onStage}) {
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
-  return EVERYWHERE[event.key] ?? (onStage ? ON_STAGE[event.key] : null) ?? null;
+  const action = EVERYWHERE[event.key] ?? (onStage ? ON_STAGE[event.key] : null) ?? null;
+  return event.shiftKey && action?.type === 'move' ? {...action, type: 'extend'} : action;
 }

@@ -40,6 +40,8 @@ export function showHeatScale(root, state, scene) {
   if (canvas.dataset.look !== look) scale(canvas, (share) => `rgb(${PALETTES[state.palette](share).join(' ')})`);
   canvas.dataset.look = look;
   const {low, high} = rangeOf(scene.active.values);
-  setText(find('.heat-low', root), weightText(low, scene.share));
-  setText(find('.heat-high', root), weightText(high, scene.share));
+  const each = state.scale === 'each';
+  setText(find('.heat-low', root), each ? 'lowest' : weightText(low, scene.share));
+  setText(find('.heat-high', root), each ? 'highest' : weightText(high, scene.share));
+  setText(find('.legend-words', item), each ? 'heat: weight within each frame' : 'heat: weight');
 }

@@ -3,7 +3,6 @@
  * features when they are first needed and keeps the address bar true. Start reading at openLens().
  */
 import {answerTo} from './ask.js';
-import {openBenches} from './benches.js';
 import {openControls} from './controls.js';
 import {find, setText} from './dom.js';
 import {averageOf, answeringGrid} from './field.js';
@@ -25,12 +24,13 @@ const PASSING = ['point', 'move', 'extend'];
 /**
  * Opens the lens in `root` for a clip of `world` = {total, times, blocks, clip} whose frames are in `sheet` =
  * {image, frames}; `note(text, {label, act})` tells the person something, with a button if there is something to do.
+ * `benches(root, lens)` opens what stands under the board (benches.js), `search` is the link to open with.
  * Returns the lens: {dispatch, state, scene, layout, world, ...}, which the parts of the page share.
  */
-export function openLens(root, {world, sheet, note}) {
+export function openLens(root, {world, sheet, note, benches = null, search = location.search}) {
   const fields = openFields(world.blocks, requestDraw, (words, again) => note(words, {label: 'Try again', act: again}));
   const memory = new Map();
-  const linked = decodeLink(location.search, world);
+  const linked = decodeLink(search, world);
   let state = reduce(initialState(world), {type: 'restore', question: linked.question}, world);
   let scene = {items: [], active: null, hidden: 0, share: true};
   let inspected = null, asked = false, tableDue = 0, linkDue = 0, sayDue = 0;
@@ -40,12 +40,15 @@ export function openLens(root, {world, sheet, note}) {
     world, sheet, note, dispatch,
     state: () => state,
     scene: () => scene,
-    layout: () => layoutFor(state, find('.view', root).clientWidth, window.innerHeight),
+    layout: () => stage.through(layoutFor(state, find('.view', root).clientWidth, window.innerHeight)),
+    zoom: (by) => stage.zoom(by),
     ready: () => fields.now(state.block) !== null,
     load: fields.load,
     fieldNow: fields.now,
     askWith,
     answers: () => answeringGrid(blockOf(state, world), state.direction),
+    draw: requestDraw,
+    inspected: () => inspected,
     inspect: (arrow) => { inspected = arrow; requestDraw(); },
     inspectRank: (rank) => lens.inspect(rank && scene.active ? {question: scene.active.id, rank} : null),
     redraw: () => { stage.repaint(); drawLegend(root, world.times.at(-1) - world.times[0]); requestDraw(); },
@@ -54,7 +57,7 @@ export function openLens(root, {world, sheet, note}) {
   const timeline = openTimeline(find('.timeline', root), lens, sheet);
   const controls = openControls(root, lens);
   const panel = openPanel(root, lens);
-  const benches = openBenches(root, lens);
+  const open = benches?.(root, lens);
 
   function dispatch(action) {
     const before = state;
@@ -97,7 +100,7 @@ export function openLens(root, {world, sheet, note}) {
     tableDue = 0;
     panel.show(state, scene, inspected);
     showBlock(root, state, world);
-    benches.show(state, scene);
+    open?.show(state, scene);
   }
 
   /** Whether weights read as per cent: probabilities, and their differences from the mean, but not what they carry. */
@@ -128,8 +131,16 @@ export function openLens(root, {world, sheet, note}) {
   /** Pins make history (Back is undo); the rest amends the present entry, sliders not more often than needed. */
   function writeLink(type) {
     clearTimeout(linkDue);
-    if (UNDOABLE.includes(type)) history.pushState(null, '', address());
-    else linkDue = setTimeout(() => history.replaceState(null, '', address()), type === 'suggest' ? 0 : 150);
+    if (UNDOABLE.includes(type)) rewrite('pushState');
+    else linkDue = setTimeout(() => rewrite('replaceState'), type === 'suggest' ? 0 : 150);
+  }
+
+  function rewrite(how) {
+    try {
+      history[how](null, '', address());
+    } catch {
+      // a page opened from a file may not change its address in every browser: then it has no link
+    }
   }
 
   function address() {
@@ -148,7 +159,7 @@ export function openLens(root, {world, sheet, note}) {
     announce();
     requestDraw();
   });
-  window.addEventListener('pagehide', () => { if (linkDue) history.replaceState(null, '', address()); });
+  window.addEventListener('pagehide', () => { if (linkDue) rewrite('replaceState'); });
   new ResizeObserver(requestDraw).observe(find('.view', root));
   window.addEventListener('themechange', lens.redraw);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', lens.redraw);

@@ -29,6 +29,18 @@ export function sideBySide(clips) {
   return [...groups.values()].flat();
 }
 
+/** Clips without the null models of one that is there too: those are reached from its page. */
+export function withoutNulls(clips) {
+  const keyOf = ({sha256, model, start_s: start}) => `${sha256} ${model} ${start}`;
+  const own = new Set(clips.filter(({variant}) => variant === 'none').map(keyOf));
+  return clips.filter((clip) => clip.variant === 'none' || !own.has(keyOf(clip)));
+}
+
+/** The network of a clip, and which null model the clip is: "default, random weights". */
+export function networkText({model, variant}) {
+  return variant === 'none' ? model : `${model}, ${variant.replaceAll('_', ' ')}`;
+}
+
 /** The chips of `root`: links keep the question, buttons ask for an analysis without another upload. */
 export function openNetworks(root, clip, note) {
   const shared = JSON.parse(find('#shared-blocks').textContent);

@@ -2,6 +2,7 @@
 import {CURSOR, PINS} from './colour.js';
 import {markShape} from './arrow-shape.js';
 import {find, make, setText} from './dom.js';
+import {flatIndex} from './geometry.js';
 import {blockOf, cellFor, cellsFor} from './state.js';
 import {differenceText, framesText, gridText, hiddenText, kindText, secondsText, weightText} from './words.js';
 
@@ -14,7 +15,7 @@ export function openPanel(root, lens) {
   let pinned = '';
   return {
     show: (state, scene, inspected) => {
-      showAsked(root, state, scene, lens.world);
+      showAsked(root, state, scene, lens.world, lens.fieldNow(state.block));
       showHidden(root, scene);
       showTable(root, body, state, scene, inspected);
       const key = JSON.stringify([state.pins, state.active, state.block, state.direction]);
@@ -35,15 +36,24 @@ function boxText(cells) {
   return `${cells.length} cells from ${cellText(cells[0])} to ${cellText(cells.at(-1))}`;
 }
 
-function showAsked(root, state, scene, world) {
+/** How much the block adds to its input at the cells that ask: |z - x| / |x|, which only queries have. */
+function addsText(field, {direction}, cells) {
+  if (!field?.added || direction !== 'forward') return '';
+  const sum = cells.reduce((total, cell) => total + field.added[flatIndex(field.queryGrid, cell)], 0);
+  return `Here the block adds ${(100 * sum / cells.length).toFixed(1)} % of its input's length to it.`;
+}
+
+function showAsked(root, state, scene, world, field) {
   const asked = find('.asked', root);
   if (!scene.active) {
     setText(asked, 'Point at a place in the frames.');
+    setText(find('.asked-adds', root), '');
     return;
   }
   const {span, start, cells} = scene.active;
   const place = cells.length > 1 ? 'region' : 'place';
   const verb = state.direction === 'forward' ? `What does this ${place} look at?` : `Who looks at this ${place}?`;
+  setText(find('.asked-adds', root), addsText(field, state, cells));
   setText(asked, `${verb} Frame ${framesText(span)} at ${secondsText(world.times[start.frame])}, ${boxText(cells)}.`);
 }
 

@@ -4,7 +4,7 @@ import {test} from 'node:test';
 import {apiError, uploadUrl} from '../../static/js/api.js';
 import {spoken} from '../../static/js/panel.js';
 import {secondFrame} from '../../static/js/poster.js';
-import {layoutFor, tipNear} from '../../static/js/stage.js';
+import {cornersOf, layoutFor, tipNear} from '../../static/js/stage.js';
 import {suggestedCell} from '../../static/js/suggest.js';
 import {objection} from '../../static/js/upload.js';
 import {bytesText} from '../../static/js/words.js';
@@ -62,4 +62,10 @@ test('the player shows its one frame, the strip the chosen ones', () => {
   const state = {...initialState(WORLD), frame: 9};
   assert.deepEqual(layoutFor({...state, view: 'player'}, 1000, 800).frames, [9]);
   assert.deepEqual(layoutFor(state, 1000, 800).frames, [0, 8, 16, 24]);
+});
+
+test('a box may be drawn from any of its corners', () => {
+  const box = {from: {t: 1, h: 2, w: 3}, to: {t: 1, h: 7, w: 4}};
+  assert.deepEqual(cornersOf({t: 1, h: 7, w: 3}, {t: 1, h: 2, w: 4}), box);
+  assert.deepEqual(cornersOf(box.from, box.to), box);
 });

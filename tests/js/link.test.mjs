@@ -13,6 +13,7 @@ function randomState(random) {
   const state = {
     ...initialState(WORLD), block: pick(WORLD.blocks).name, direction: pick(['forward', 'reverse']),
     view: pick(['strip', 'player']), frame: upTo(32), heat: pick([false, true]), opacity: (10 + upTo(91)) / 100,
+    palette: pick(['viridis', 'magma']), scale: pick(['shared', 'each']), smooth: pick([false, true]),
     frames: pick([evenFrames(1 + upTo(32), 1 + upTo(4), 32), [1, 5, 9], [31], [0, 8]]),
   };
   const grid = gridOf(state, WORLD);

@@ -5,7 +5,7 @@ import {weightsOf} from '../../static/js/field.js';
 import {centreOf} from '../../static/js/geometry.js';
 import {massByFrame, sceneOf} from '../../static/js/scene.js';
 import {initialState, reduce} from '../../static/js/state.js';
-import {evenFrames, place, playerLayout, stripLayout} from '../../static/js/transform.js';
+import {evenFrames, NO_ZOOM, place, playerLayout, stripLayout, zoomAt, zoomed} from '../../static/js/transform.js';
 import {randomField, WORLD} from './help.mjs';
 
 const FIELD = randomField(WORLD.blocks[0], 7);
@@ -98,6 +98,29 @@ test('the heat map shows the time cell of each shown frame, rows then columns', 
   const map = of(scene, 'heat')[2];                                      // frame 17: time cell 8
   assert.deepEqual(map.grid, {h: 5, w: 6});
   assert.ok(Math.abs(map.values[3 * 6 + 2] - weights[(8 * 5 + 3) * 6 + 2] / top) < 1e-6);
+});
+
+test('with a scale for each, every map reaches 1; with one scale only the highest does', () => {
+  const tops = (scale) => of(drawn([ASKED, {type: 'heat', heat: true}, {type: 'scale', scale}], {frames: ALL}), 'heat').map(({values}) => Math.max(...values));
+  assert.ok(tops('each').every((top) => Math.abs(top - 1) < 1e-6));
+  assert.equal(tops('shared').filter((top) => Math.abs(top - 1) < 1e-6).length, 2);       // the two frames of one time cell
+});
+
+test('the heat map says its palette, and whether it is smoothed', () => {
+  const [plain] = of(drawn([ASKED, {type: 'heat', heat: true}]), 'heat');
+  assert.deepEqual([plain.palette, plain.smooth], ['viridis', false]);
+  const [other] = of(drawn([ASKED, {type: 'heat', heat: true}, {type: 'palette', palette: 'magma'}, {type: 'smooth', smooth: true}]), 'heat');
+  assert.deepEqual([other.palette, other.smooth], ['magma', true]);
+});
+
+test('under a zoom the draw list is larger, and captions of what is in sight stay in sight', () => {
+  const state = reduce({...initialState(WORLD), block: 'res3_1'}, ASKED, WORLD);
+  const layout = stripLayout({frames: [0, 8, 16, 24], width: 1232, tallest: 700});
+  const seen = zoomed(layout, zoomAt(layout, NO_ZOOM, 5, {x: 650, y: 150}));
+  const scene = sceneOf({state, world: WORLD, layout: seen, ask: (cells) => answerTo(FIELD, 'forward', cells, {total: 32})});
+  for (const {box} of of(scene, 'cell').filter(({role}) => role === 'tail')) assert.ok(Math.abs(box.width - seen.size / 12) < 1e-9);
+  const captions = of(scene, 'caption').filter(({x}) => x >= 0 && x < seen.width);
+  assert.ok(captions.length > 0 && captions.every(({y, over}) => over && y <= seen.height - 8));
 });
 
 test('the mass of a row is shared out over the frames', () => {

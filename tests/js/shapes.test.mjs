@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {arrowShape, markShape} from '../../static/js/arrow-shape.js';
-import {hex, PINS, timeColour, viridis} from '../../static/js/colour.js';
+import {heatPixel, hex, magma, PALETTES, PINS, timeColour, viridis} from '../../static/js/colour.js';
 import {actionFor, KEYS} from '../../static/js/keys.js';
 import {bytesText, differenceText, durationText, hiddenText, weightText} from '../../static/js/words.js';
 
@@ -34,6 +34,19 @@ test('viridis runs from dark blue over green to yellow', () => {
   assert.ok(near(viridis(0), [68, 1, 84]) && near(viridis(0.5), [33, 145, 140]) && near(viridis(1), [253, 231, 37]));
 });
 
+test('magma runs from black over red to pale yellow', () => {
+  const near = (found, wanted) => found.every((value, n) => Math.abs(value - wanted[n]) <= 6);
+  assert.ok(near(magma(0), [0, 0, 4]) && near(magma(0.5), [183, 55, 121]) && near(magma(1), [252, 253, 191]));
+});
+
+test('both palettes grow lighter all the way, and more of the picture is seen where the weight is low', () => {
+  const light = ([red, green, blue]) => 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  for (const palette of Object.keys(PALETTES)) {
+    const pixels = Array.from({length: 21}, (_, n) => heatPixel(palette, n / 20));
+    pixels.slice(1).forEach((pixel, n) => assert.ok(light(pixel) > light(pixels[n]) && pixel[3] > pixels[n][3], `${palette} ${n}`));
+  }
+});
+
 test('the past is blue, the future orange, the same time neither', () => {
   const [past, same, future] = [-1, 0, 1].map(timeColour);
   assert.equal(new Set([past, same, future]).size, 3);
@@ -46,8 +59,21 @@ test('a key does what the help says, and plain typing shortcuts are left alone',
   assert.deepEqual(press('.'), {type: 'frameStep', by: 1});
   assert.equal(press('[', {ctrlKey: true}), null);
   assert.equal(actionFor({key: 'ArrowUp'}, {onStage: false}), null);
-  const named = {'←': 'ArrowLeft', '→': 'ArrowRight', '↑': 'ArrowUp', '↓': 'ArrowDown', Esc: 'Escape', Space: ' '};
-  for (const [keys] of KEYS) for (const key of keys) assert.ok(press(named[key] ?? key), key);
+  const named = {'←': 'ArrowLeft', '→': 'ArrowRight', '↑': 'ArrowUp', '↓': 'ArrowDown', Esc: 'Escape', Space: ' ', '−': '-'};
+  for (const [keys] of KEYS) {
+    for (const key of keys) {
+      const bare = key.replace('Shift ', '');
+      assert.ok(press(named[bare] ?? bare, {shiftKey: bare !== key}), key);
+    }
+  }
+});
+
+test('Shift and an arrow stretch the cursor; zooming works wherever the focus is', () => {
+  assert.deepEqual(actionFor({key: 'ArrowLeft', shiftKey: true}, {onStage: true}), {type: 'extend', rows: 0, columns: -1});
+  assert.deepEqual(actionFor({key: '0'}, {onStage: false}), {type: 'zoom', by: 0});
+  assert.ok(actionFor({key: '+', shiftKey: true}, {onStage: false}).by > 1);
+  assert.ok(actionFor({key: '-'}, {onStage: false}).by < 1);
+  assert.equal(actionFor({key: '-', ctrlKey: true}, {onStage: true}), null);   // the browser's own zoom
 });
 
 test('numbers in words', () => {

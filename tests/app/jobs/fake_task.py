@@ -46,7 +46,7 @@ class FakeStore:
 def load(settings, library):
     runs = settings.data / "runs"
 
-    def analyse(video, model, *, start_s, progress):
+    def analyse(video, model, *, start_s, variant, progress):  # noqa: ARG001
         words = video.read_text().split()
         with runs.open("a") as file:
             file.write(f"{video.parent.name}\n")
