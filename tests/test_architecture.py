@@ -24,6 +24,8 @@ LAYERS = [
     {"nonlocal_core.cli"},
     {"app.problems", "app.resources", "app.settings", "app.security"},
     {"app.database", "app.uploads", "app.library"},
+    {"app.bodies"},
+    {"app.figures"},
     {"app.jobs", "app.overviews"},
     {"app.schemas", "app.pages", "app.samples"},
     {"app.errors", "app.home", "app.services"},

@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi import Query as Parameters
 from pydantic import BaseModel
 
+from app.bodies import described, read_json
 from app.routes.clips import FOR_EVER, errors
 from app.schemas import API, AnswersOut, ArrowsOut, BlockName, CellOut, Place, QueriesIn, QueryIn, RowOut
 from app.services import Ask, DoneClip, Services
 from nonlocal_core.affinity.field import AffinityField
 from nonlocal_core.affinity.query import Answer, Query, answer
 from nonlocal_core.affinity.store import features_name
+
+QUERIES_BYTES = 500_000  # a thousand questions with every choice are 300 kB
 
 router = APIRouter(prefix=f"{API}/clips/{{clip_id}}", tags=["questions"], responses=errors(404, 409, 422))
 
@@ -28,9 +31,10 @@ async def read_arrows(clip_id: DoneClip, asked: Annotated[QueryIn, Parameters()]
     return as_json(await _answer(clip_id, asked.query, services))
 
 
-@router.post("/arrows", response_model=AnswersOut)
-async def read_many_arrows(clip_id: DoneClip, asked: QueriesIn, services: Ask) -> Response:
+@router.post("/arrows", response_model=AnswersOut, responses=errors(413), openapi_extra=described(QueriesIn))
+async def read_many_arrows(clip_id: DoneClip, request: Request, services: Ask) -> Response:
     """Up to 1000 questions in one request; their answers in the same order."""
+    asked = await read_json(request, QueriesIn, QUERIES_BYTES)
     return as_json(AnswersOut(answers=[await _answer(clip_id, one.query, services) for one in asked.queries]))
 
 

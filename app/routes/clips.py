@@ -138,9 +138,7 @@ async def analyse_again(
     ensure_fits(taken, (block.kind for block in services.cards[chosen].spec.blocks))
     await asyncio.to_thread(services.queue.ensure_room)
     start = record.start_s if start_s is None else start_s
-    submitted = await asyncio.to_thread(
-        services.queue.submit_again, record, model=chosen, start_s=start, variant=taken
-    )
+    submitted = await asyncio.to_thread(services.queue.submit_again, record, model=chosen, start_s=start, variant=taken)
     return answer(services, submitted)
 
 

@@ -7,16 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as PathParameter
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
 
 from app.jobs.cuts import StoredCut
-from app.problems import UploadTooLarge
 from app.routes.clips import chosen_model, errors
 from app.schemas import API, CutOut, CutWish
 from app.services import Ask, DoneClip, Services
-from app.uploads import Body
 from nonlocal_core.affinity.cut import Cut
 from nonlocal_core.errors import UnknownBlock
 from nonlocal_core.geometry import Grid
@@ -32,16 +28,14 @@ CutId = Annotated[str, PathParameter(max_length=64, description="the id that POS
     status_code=202,
     responses={200: {"model": CutOut, "description": "known already"}, **errors(404, 409, 413, 422, 429, 507)},
     response_model=CutOut,
-    openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": CutWish.model_json_schema()}}}
-    },
+    openapi_extra=described(CutWish),
 )
 async def ask_for_cut(clip_id: DoneClip, request: Request, services: Ask) -> Response:
     """Run the clip's network again without some keys, all keys of other frames, or the whole block.
 
     The same wish is the same cut: 200 instead of 202. Follow it at its `url`; it takes seconds.
     """
-    cut = await _wish(request)
+    cut = _cut_of(await read_json(request, CutWish, WISH_BYTES))
     stored, created = await asyncio.to_thread(_submit, services, clip_id, cut)
     out = CutOut.of(clip_id, stored)
     return JSONResponse(out.model_dump(mode="json"), 202 if created else 200, {"Location": out.url})
@@ -64,17 +58,7 @@ def _submit(services: Services, clip_id: str, cut: Cut) -> tuple[StoredCut, bool
     return services.cuts.submit(clip_id, cut)
 
 
-async def _wish(request: Request) -> Cut:
-    """The request's body, which FastAPI would read whole however long it is."""
-    content = bytearray()
-    async for chunk in Body(request.receive).chunks():
-        content += chunk
-        if len(content) > WISH_BYTES:
-            raise UploadTooLarge(WISH_BYTES)
-    try:
-        wish = CutWish.model_validate_json(bytes(content))
-    except ValidationError as error:
-        raise RequestValidationError([{**found, "loc": ("body", *found["loc"])} for found in error.errors()]) from None
+def _cut_of(wish: CutWish) -> Cut:
     return Cut(
         wish.block,
         tuple(wish.keys) if isinstance(wish.keys, list) else wish.keys,

@@ -12,11 +12,18 @@ import {cellOf, cellsOf, flatIndex, spanOf} from './geometry.js';
 
 export const MOST_ARROWS = 1000;   // the API's limit too: what one answer may hold
 
+const KEPT = 64;                   // answers: 8 pins in 5 blocks, and then some; 1 to 3 MB
+
 /** How a first question is asked; `mass` in per cent replaces k when it is set. */
 export const USUAL = Object.freeze({
   k: 20,                           // Wang et al. 2018, Fig. 3: "the 20 highest weighted arrows"
   mass: null, near: null, when: 'all', value: 'weight', minus: false, pool: 'mean',
 });
+
+/** Whether the block's file has what the question needs; files of earlier versions have neither means nor g. */
+export function canAnswer(field, {direction, ask}) {
+  return !(ask.minus && !averageOf(field, direction)) && !(ask.value === 'contribution' && !field.carried);
+}
 
 /** The cells of the box between two opposite corners of a grid, in flat order. */
 export function cellsBetween(from, to) {
@@ -157,4 +164,24 @@ function fallingFrom(values, allowed) {
   for (let n = 0; n < values.length; n += 1) if (!allowed || allowed[n]) order.push(n);
   order.sort((a, b) => values[b] - values[a] || a - b);
   return order.slice(0, MOST_ARROWS);
+}
+
+/**
+ * answerTo() that remembers: (field, {direction, ask} of a state, total) -> ask(cells) for sceneOf(). The answers asked
+ * for last are kept, so that pins cost nothing while the pointer moves; whoever drops it drops the fields with it.
+ */
+export function rememberedAnswers() {
+  const kept = new Map();
+  return (field, {direction, ask}, total) => {
+    const how = JSON.stringify([field.block, direction, ask, total]);
+    return (cells) => {
+      const key = how + JSON.stringify([cells[0], cells.at(-1)]);
+      const known = kept.get(key);
+      const answer = known?.field === field ? known : {field, ...answerTo(field, direction, cells, {...ask, total})};
+      kept.delete(key);
+      kept.set(key, answer);                                 // the latest last: the first is forgotten
+      if (kept.size > KEPT) kept.delete(kept.keys().next().value);
+      return answer;
+    };
+  };
 }

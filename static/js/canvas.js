@@ -53,6 +53,11 @@ function paintFrame(context, {frame, x, y, size}, {image, frames}) {
   context.drawImage(image, from.x, from.y, from.size, from.size, x, y, size, size);
 }
 
+/** What paintAnswers() paints of one question of a scene. */
+export function itemsOf({boxes, arrows, marks}) {
+  return [...boxes, ...arrows.toReversed(), ...marks];
+}
+
 /** Paint heat, cells, arrows and marks. `inspected` is {question, rank} of the arrow to set off, or null. */
 export function paintAnswers(context, items, inspected) {
   const picked = ({question, rank}) => inspected && question === inspected.question && rank === inspected.rank;

@@ -5,7 +5,6 @@
  * Between two clips a place is the same fraction of the crop, and the frame that lies at the same share of the clip;
  * with as many frames on both sides that is the very same frame. Pure functions first, the canvases below.
  */
-import {answerTo} from './ask.js';
 import {fit, paintAnswers, paintPictures} from './canvas.js';
 import {find} from './dom.js';
 import {centreOf} from './geometry.js';
@@ -14,7 +13,6 @@ import {cellFor, gridOf} from './state.js';
 import {locate} from './transform.js';
 
 const CLIP_AND_BLOCK = /^([0-9a-f]{24})\.(.+)$/;
-const KEPT = 32;    // answers remembered
 const REACH = 8;   // CSS pixels around a pin's mark that name it, as on the stage
 
 /** What state.beside says: {clip: an id, or null for the lens's own, block}. */
@@ -78,25 +76,6 @@ function whenBeside(when, total, others) {
 export function activeOnly(state) {
   const pin = state.pins?.[state.active];
   return {...state, pins: state.cursor || !pin ? [] : [pin], active: 0, suggested: false};
-}
-
-/**
- * ask(field, state, total) for a clip that is not the lens's; answers are kept while field and options stay the same.
- * It holds one field at most, so that a clip that is dropped is freed.
- */
-export function rememberedAnswers() {
-  let kept = {field: null, how: '', answers: new Map()};
-  return (field, {direction, ask}, total) => {
-    const how = JSON.stringify([direction, ask]);
-    if (kept.field !== field || kept.how !== how) kept = {field, how, answers: new Map()};
-    const {answers} = kept;
-    return (cells) => {
-      const key = JSON.stringify([cells[0], cells.at(-1)]);
-      if (answers.size > KEPT) answers.clear();              // pins are asked again at once; what was hovered need not stay
-      if (!answers.has(key)) answers.set(key, answerTo(field, direction, cells, {...ask, total}));
-      return answers.get(key);
-    };
-  };
 }
 
 /**

@@ -2,8 +2,8 @@
  * A link -> a figure: the paper's layout with a caption that says what was asked of which network and video, and
  * the same as JSON in <metadata>. Pure: no DOM, no requests; the page, Node and the server draw the same bytes.
  */
-import {answerTo} from './ask.js';
-import {averageOf, fieldOf} from './field.js';
+import {answerTo, canAnswer} from './ask.js';
+import {fieldOf} from './field.js';
 import {decodeLink} from './link.js';
 import {parseSafetensors} from './safetensors.js';
 import {sceneOf} from './scene.js';
@@ -89,7 +89,7 @@ function layoutOf(state) {
 
 /** ask(cells) for scene.js; null when the block's file lacks what the question needs. */
 function askOf(field, {direction, ask}, world) {
-  if ((ask.minus && !averageOf(field, direction)) || (ask.value === 'contribution' && !field.carried)) return null;
+  if (!canAnswer(field, {direction, ask})) return null;
   return (cells) => answerTo(field, direction, cells, {...ask, total: world.total});
 }
 
@@ -99,7 +99,7 @@ function provenanceOf({search, state, world, field, model, version, made}) {
   return {
     software: 'Nonlocal Lens', version, made,
     link: `${clip.id ? `/clips/${clip.id}` : ''}${search ? `?${search.replace(/^\?/, '')}` : ''}`,
-    video: {filename: clip.filename, sha256: clip.sha256, start_s: clip.start_s, times_s: world.times},
+    video: {filename: clip.filename, sha256: clip.sha256, start_s: clip.start_s, variant: clip.variant ?? 'none', times_s: world.times},
     model: model.name, weights_sha256: model.weights,
     block: field.block, kind: field.kind, scale: field.scale, query_grid: field.queryGrid, key_grid: field.keyGrid,
     direction: state.direction, ...state.ask, view: state.view, frames: state.view === 'player' ? [state.frame] : state.frames,
@@ -113,7 +113,7 @@ function captionOf({told, scene, state, world, notes}) {
   const origin = video.sha256 ? ` (SHA-256 ${video.sha256.slice(0, 12)})` : '';
   const times = `${world.total} frames from ${secondsText(video.times_s[0])} to ${secondsText(video.times_s.at(-1))}`;
   return [
-    `${shortName(video.filename)}${origin}, ${times}.`,
+    `${shortName(video.filename)}${origin}, ${times}${video.variant === 'none' ? '' : `; null model: ${video.variant.replace('_', ' ')}`}.`,
     `Model ${shortName(told.model)}${digests ? ` (weights ${digests})` : ''}; block ${told.block}: ${kindText(told.kind)}, `
       + `queries ${gridText(told.query_grid)}, keys ${gridText(told.key_grid)}.`,
     questionText(told, scene, state, world),

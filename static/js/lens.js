@@ -2,10 +2,10 @@
  * The lens at work: holds the state, redraws in requestAnimationFrame (the latest state wins), loads a block's
  * features when they are first needed and keeps the address bar true. Start reading at openLens().
  */
-import {answerTo} from './ask.js';
+import {canAnswer, rememberedAnswers} from './ask.js';
 import {openControls} from './controls.js';
 import {find, setText} from './dom.js';
-import {averageOf, answeringGrid} from './field.js';
+import {answeringGrid} from './field.js';
 import {openFields} from './fields.js';
 import {drawLegend, showHeatScale} from './legend.js';
 import {decodeLink, encodeLink} from './link.js';
@@ -16,7 +16,6 @@ import {blockOf, initialState, MOST_CELLS, MOST_PINS, reduce} from './state.js';
 import {suggestedCell} from './suggest.js';
 import {openTimeline} from './timeline.js';
 
-const KEPT_ROWS = 32;      // answers remembered, so that pins cost nothing while the pointer moves
 const TABLE_MS = 70;       // the table follows the pointer at this pace
 const UNDOABLE = ['pin', 'region', 'unpin', 'clear'];
 const PASSING = ['point', 'move', 'extend'];
@@ -29,10 +28,10 @@ const PASSING = ['point', 'move', 'extend'];
  */
 export function openLens(root, {world, sheet, note, benches = null, search = location.search}) {
   const fields = openFields(world.blocks, requestDraw, (words, again) => note(words, {label: 'Try again', act: again}));
-  const memory = new Map();
+  const remember = rememberedAnswers();
   const linked = decodeLink(search, world);
   let state = reduce(initialState(world), {type: 'restore', question: linked.question}, world);
-  let scene = {items: [], active: null, hidden: 0, share: true};
+  let scene = {items: [], questions: [], active: null, hidden: 0, share: true};
   let inspected = null, asked = false, tableDue = 0, linkDue = 0, sayDue = 0;
   linked.notes.forEach((text) => note(text));
 
@@ -45,7 +44,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     ready: () => fields.now(state.block) !== null,
     load: fields.load,
     fieldNow: fields.now,
-    askWith,
+    askWith: (field, asked, total = world.total) => remember(field, asked, total),
     answers: () => answeringGrid(blockOf(state, world), state.direction),
     draw: requestDraw,
     inspected: () => inspected,
@@ -85,7 +84,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     if (field && state.pins === null) suggest(field);
     controls.show(state, field);
     const layout = lens.layout();
-    const ask = field && canAnswer(field, state) ? askWith(field, state) : null;
+    const ask = field && canAnswer(field, state) ? lens.askWith(field, state) : null;
     scene = {...sceneOf({state, world, layout, ask}), share: isShare(state)};
     stage.paint(scene, layout, inspected);
     timeline.paint(scene, state, layout.width);
@@ -111,21 +110,6 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
   function suggest(field) {
     state = reduce(state, {type: 'suggest', cell: suggestedCell(field, state.direction, state.frames, world.total)}, world);
     writeLink('suggest');
-  }
-
-  /** ask(cells) for scene.js as `asked` (a state) wants it; answers are remembered, the oldest is forgotten first. */
-  function askWith(field, asked, total = world.total) {
-    const {direction, ask} = asked;
-    const how = JSON.stringify([direction, ask]);
-    return (cells) => {
-      const [from, to] = [cells[0], cells.at(-1)];
-      const key = [how, field.block, from.t, from.h, from.w, to.t, to.h, to.w].join();
-      if (memory.get(key)?.field !== field) {
-        memory.set(key, {field, ...answerTo(field, direction, cells, {...ask, total})});
-        if (memory.size > KEPT_ROWS) memory.delete(memory.keys().next().value);
-      }
-      return memory.get(key);
-    };
   }
 
   /** Pins make history (Back is undo); the rest amends the present entry, sliders not more often than needed. */
@@ -167,9 +151,4 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
   drawLegend(root, world.times.at(-1) - world.times[0]);
   draw();
   return lens;
-}
-
-/** Whether the block's file has what the question needs; files of earlier versions have neither means nor g. */
-export function canAnswer(field, {direction, ask}) {
-  return !(ask.minus && !averageOf(field, direction)) && !(ask.value === 'contribution' && !field.carried);
 }

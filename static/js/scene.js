@@ -19,22 +19,25 @@ import {secondsText} from './words.js';
 const FAINT = 0.2;       // opacity of arrows that do not concern the player's present frame
 const RESTING = 0.5;     // opacity of arrows of pins that are not the active one
 const MARK = 8;          // CSS pixels between a cell and the middle of its pin's mark
+const DRAWINGS = 8;      // of one answer: on the stage, on a rung of the ladder, in the figure
 const HIGHEST_ARC = 34;  // CSS pixels between an arrow's middle and the straight line
 
 /**
  * The draw list of `state` on `layout`. `ask(cells)` gives {values, top} as ask.js does, or is null while
- * the block's features are still on their way. Returns {items, active, hidden}: `active` is the active
- * question with its arrows, or null; `hidden` counts those of its arrows that the strip cannot show.
+ * the block's features are still on their way. Returns {items, questions, active, hidden}: `questions` are those on
+ * show with their parts of `items`, the `active` one last (null where there is none); `hidden` counts those of its
+ * arrows that the strip cannot show. A question whose answer and layout are the ones of before is the object of before.
  */
 export function sceneOf({state, world, layout, ask}) {
   const items = layout.frames.flatMap((frame, position) => picture(frame, position, layout, world));
   const questions = ask ? questionsOf(state, world) : [];
-  const drawn = questions.map((question) => drawQuestion(question, {state, world, layout, ask}));
+  const lie = JSON.stringify(layout);
+  const drawn = questions.map((question) => remembered(question, ask(question.cells), {state, world, layout, lie}));
   const active = drawn.at(-1) ?? null;
   if (active && state.heat) items.push(...heatOf(active.values, {state, world, layout}));
   items.push(...drawn.flatMap(({boxes}) => boxes), ...drawn.flatMap(({arrows}) => arrows.toReversed()));
   items.push(...drawn.flatMap(({marks}) => marks));
-  return {items, active, hidden: active ? active.arrows.filter(({shown}) => !shown).length : 0};
+  return {items, questions: drawn, active, hidden: active ? active.arrows.filter(({shown}) => !shown).length : 0};
 }
 
 function picture(frame, position, layout, world) {
@@ -54,15 +57,26 @@ function captionPlace(x, y, {size, width, height}) {
   return {x: Math.max(x, 0) + 6, y: Math.min(below.y, height - 8), over: below.y > height - 8};
 }
 
+const drawings = new WeakMap();      // by answer: goes when the answer is forgotten
+
+/** drawQuestion(), done once as long as question, answer and layout stay: pins rest while the pointer moves. */
+function remembered(question, answer, context) {
+  const key = `${question.id} ${question.active} ${context.state.ask.pool} ${context.lie}`;
+  const known = drawings.get(answer) ?? new Map();
+  drawings.set(answer, known);
+  if (known.size > DRAWINGS && !known.has(key)) known.clear();
+  if (!known.has(key)) known.set(key, drawQuestion(question, answer, context));
+  return known.get(key);
+}
+
 /** One question: its tail, its top k as arrows (strongest first) and the cells they end in. */
-function drawQuestion(question, {state, world, layout, ask}) {
+function drawQuestion(question, {values, top}, {state, world, layout}) {
   const asking = gridOf(state, world);
   const ends = answeringGrid(blockOf(state, world), state.direction);
   const {cells: asked} = question;
   const span = boxSpanOf(asking, asked[0], asked.at(-1), world.total);
   const start = asked.length > 1 ? middleOf(span) : centreOf(asking, asked[0], world.total);
   const look = question.pin === null ? CURSOR : PINS[question.pin];
-  const {values, top} = ask(asked);
   const strongest = Math.max(...top.map(({weight}) => Math.abs(weight)), 1e-30);
   const each = state.ask.pool === 'each' && asked.length > 1;
   const tailOf = (cell) => (each ? {span: spanOf(asking, cell, world.total), start: centreOf(asking, cell, world.total)} : {span, start});

@@ -1,9 +1,9 @@
 /**
- * The stage: two canvases over each other (pictures below, answers above), the pointer on them, and the zoom. Pixels
+ * The stage: three canvases over each other (pictures, resting pins, the active question), the pointer on them, and the zoom. Pixels
  * become ClipPoints and cells here; what they mean is for state.js. The zoom is no part of the question, so it lives
  * here and not in the state.
  */
-import {fit, paintAnswers, paintPictures} from './canvas.js';
+import {fit, itemsOf, paintAnswers, paintPictures} from './canvas.js';
 import {find, setText} from './dom.js';
 import {boxSpanOf} from './geometry.js';
 import {listenTo} from './gestures.js';
@@ -24,9 +24,9 @@ export function layoutFor(state, width, windowHeight) {
  * Returns {paint, repaint, through(layout): the layout as zoomed now, zoom(by): magnify, or 0 for the whole}.
  */
 export function openStage(root, lens, sheet) {
-  const pictures = find('.pictures', root), answers = find('.answers', root), tip = find('.tip', root), band = find('.band', root);
+  const pictures = find('.pictures', root), resting = find('.resting', root), answers = find('.answers', root), tip = find('.tip', root), band = find('.band', root);
   const tools = find('.stage-tools', root.parentElement);
-  let painted = '', base = null, zoom = NO_ZOOM, byKey = false;
+  let painted = '', rested = [], base = null, zoom = NO_ZOOM, byKey = false;
 
   listenTo(root, {
     hover: pointed,
@@ -114,16 +114,22 @@ export function openStage(root, lens, sheet) {
     return zoomed(layout, zoom);
   }
 
-  /** Frames and captions only when they change; answers each time. */
+  /** Frames and captions, and resting pins, only when they change; the active question each time. */
   function paint(scene, layout, inspected) {
     const key = JSON.stringify([layout, window.devicePixelRatio, document.documentElement.dataset.theme]);
     if (key !== painted) {
       const style = getComputedStyle(root);
       const ink = {colour: style.getPropertyValue('--ink-3'), font: `12px ${style.fontFamily}`};
       paintPictures(fit(pictures, layout.width, layout.height), scene.items, sheet, ink);
-      painted = key;
+      [painted, rested] = [key, []];
     }
-    paintAnswers(fit(answers, layout.width, layout.height), scene.items, inspected);
+    const rest = [...scene.questions.slice(0, -1), Boolean(inspected)];
+    if (rest.length !== rested.length || rest.some((part, n) => part !== rested[n])) {
+      paintAnswers(fit(resting, layout.width, layout.height), scene.questions.slice(0, -1).flatMap(itemsOf), inspected);
+      rested = rest;
+    }
+    const heat = scene.items.filter(({kind}) => kind === 'heat');
+    paintAnswers(fit(answers, layout.width, layout.height), [...heat, ...scene.questions.slice(-1).flatMap(itemsOf)], inspected);
     showTip(tip, scene, layout, inspected);
     const tail = byKey && zoom !== NO_ZOOM && lens.state().cursor ? tailOf(scene) : null;
     byKey = false;

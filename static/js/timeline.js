@@ -6,6 +6,7 @@ import {timeColour} from './colour.js';
 import {fit, spriteBox} from './canvas.js';
 import {massByFrame} from './scene.js';
 
+const kept = new WeakMap();   // thumbnails by the canvas that shows them
 const BARS = 26; // CSS pixels for the bars below the pictures
 
 /** The timeline on `canvas`; `lens` as for the stage. */
@@ -36,13 +37,25 @@ function paint(canvas, {scene, state, width, total, sheet, grid}) {
   const high = Math.min(pitch, 44) < 22 ? 26 : Math.min(pitch, 44);
   const context = fit(canvas, width, high + BARS);
   const shown = new Set(state.view === 'player' ? [state.frame] : state.frames);
-  for (let frame = 0; frame < total; frame += 1) {
-    thumb(context, sheet, frame, {x: frame * pitch, width: pitch, height: high, bright: shown.has(frame)});
-  }
+  context.drawImage(thumbs(canvas, {width, high, pitch, total, sheet, shown}), 0, 0, width, high);
   if (scene.active) bars(context, scene.active, {grid, total, pitch, top: high, state});
   const ink = getComputedStyle(canvas).color;
   context.fillStyle = ink;
   for (const frame of shown) context.fillRect(frame * pitch + 1, high + 2, Math.max(1, pitch - 2), 2);
+}
+
+/** The row of thumbnails as one picture, painted again only when it changes. */
+function thumbs(canvas, {width, high, pitch, total, sheet, shown}) {
+  const row = kept.get(canvas) ?? {picture: document.createElement('canvas'), key: ''};
+  kept.set(canvas, row);
+  const key = JSON.stringify([width, high, window.devicePixelRatio, [...shown]]);
+  if (row.key === key) return row.picture;
+  const context = fit(row.picture, width, high);
+  for (let frame = 0; frame < total; frame += 1) {
+    thumb(context, sheet, frame, {x: frame * pitch, width: pitch, height: high, bright: shown.has(frame)});
+  }
+  row.key = key;
+  return row.picture;
 }
 
 function thumb(context, {image, frames}, frame, {x, width, height, bright}) {

@@ -3,7 +3,7 @@ import {test} from 'node:test';
 import {clipLabel, comparison} from '../../static/js/bench/beside.js';
 import {telling} from '../../static/js/bench/ladder.js';
 import {
-  activeOnly, besideText, blockIn, frameBeside, neighbourBlock, pointBeside, readBeside, rememberedAnswers, stateBeside,
+  activeOnly, besideText, blockIn, frameBeside, neighbourBlock, pointBeside, readBeside, stateBeside,
 } from '../../static/js/companion.js';
 import {centreOf} from '../../static/js/geometry.js';
 import {cellFor, gridOf, initialState, questionsOf, reduce} from '../../static/js/state.js';
@@ -90,15 +90,6 @@ test('without a choice the neighbouring block stands beside; a block that is not
   assert.equal(blockIn(WORLD, 'res3_1'), 'res3_1');
   assert.equal(blockIn(WORLD, 'mixed_4f'), 'res4_1');
   assert.equal(blockIn({blocks: []}, 'res3_1'), null);
-});
-
-test('an answer is remembered until the block or the way of asking changes', () => {
-  const [first, second] = WORLD.blocks.map((block, n) => randomField(block, n));
-  const ask = rememberedAnswers(), cells = [{t: 1, h: 2, w: 3}], state = asked();
-  const answer = ask(first, state, 32)(cells);
-  assert.equal(ask(first, state, 32)(cells), answer);
-  assert.notDeepEqual(ask(second, state, 32)(cells).top, answer.top);
-  assert.equal(ask(first, {...state, ask: {...state.ask, k: 3}}, 32)(cells).top.length, 3);
 });
 
 test('a strip of few frames is shown whole', () => {

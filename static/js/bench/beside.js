@@ -2,13 +2,13 @@
  * Side by side: the lens's question on the left, and on the right through another block, on another clip, or on the
  * same video as another network or a null model saw it. At most one other clip is held; dropping it frees it.
  */
+import {canAnswer, rememberedAnswers} from '../ask.js';
 import {readBlocks, readClips} from '../api.js';
-import {besideText, blockIn, neighbourBlock, openCompanion, readBeside, rememberedAnswers, stateBeside} from '../companion.js';
+import {besideText, blockIn, neighbourBlock, openCompanion, readBeside, stateBeside} from '../companion.js';
 import {find, loadImage, make, setText} from '../dom.js';
 import {answeringGrid} from '../field.js';
 import {openFields} from '../fields.js';
 import {spanOf} from '../geometry.js';
-import {canAnswer} from '../lens.js';
 import {overlap} from '../overlap.js';
 import {layoutFor} from '../stage.js';
 import {blockOf, questionsOf} from '../state.js';

@@ -2,11 +2,11 @@
  * The block ladder: the active question through every block at once, small, with the overlap of their strongest
  * answers. All rungs show the same frames, so that they can be compared.
  */
+import {canAnswer} from '../ask.js';
 import {activeOnly, openCompanion, stateBeside} from '../companion.js';
 import {find, make, setText} from '../dom.js';
 import {answeringGrid} from '../field.js';
 import {spanOf} from '../geometry.js';
-import {canAnswer} from '../lens.js';
 import {overlaps} from '../overlap.js';
 import {questionsOf} from '../state.js';
 import {playerLayout, stripLayout} from '../transform.js';

@@ -1,0 +1,51 @@
+"""JSON bodies, read no further than they may go: FastAPI alone would read a body whole, however long it is."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+
+from app.problems import UploadTooLarge
+from app.uploads import Body
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_json(request: Request, model: type[Model], most_bytes: int) -> Model:
+    """The request's body as `model`; for the API's reference, `described(model)` goes into `openapi_extra`.
+
+    Raises:
+        UploadTooLarge: the body is larger than `most_bytes`.
+        RequestValidationError: it is not such JSON.
+    """
+    content = bytearray()
+    async for chunk in Body(request.receive).chunks():
+        content += chunk
+        if len(content) > most_bytes:
+            raise UploadTooLarge(most_bytes)
+    try:
+        return model.model_validate_json(bytes(content))
+    except ValidationError as error:
+        raise RequestValidationError([{**found, "loc": ("body", *found["loc"])} for found in error.errors()]) from None
+
+
+def described(model: type[BaseModel]) -> dict[str, Any]:
+    """What the API's reference says of a body that `read_json` reads."""
+    schema = model.model_json_schema()
+    defined = schema.pop("$defs", {})
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema, defined)}}}}
+
+
+def _inlined(schema: Any, defined: dict[str, Any]) -> Any:
+    """`schema` with its references written out: they would point outside of the reference that it becomes a part of."""
+    if isinstance(schema, list):
+        return [_inlined(part, defined) for part in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    parts = cast("dict[str, Any]", schema)
+    if "$ref" in parts:
+        return _inlined(defined[parts["$ref"].removeprefix("#/$defs/")], defined)
+    return {name: _inlined(part, defined) for name, part in parts.items()}
