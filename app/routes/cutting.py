@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse
 
+from app.bodies import described, read_json
 from app.jobs.cuts import StoredCut
 from app.routes.clips import chosen_model, errors
 from app.schemas import API, CutOut, CutWish
