@@ -76,9 +76,7 @@ class UploadTooLarge(LensError):
     """More bytes arrived than one video may have."""
 
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__(
-            f"the upload passes the limit of {limit_bytes} bytes; send less: of a video a shorter or smaller one"
-        )
+        super().__init__(f"the upload passes the limit of {limit_bytes} bytes; send a shorter or smaller one")
 
 
 class QueueFull(LensError):

@@ -217,7 +217,8 @@ WHOLE_IN_THE_PAGE = """async ({clip, questions}) => {
     const to = q.to_frame === undefined ? from : cellAt(grid, {frame: q.to_frame, x: q.to_x, y: q.to_y}, 32);
     const near = q.near_cells === undefined ? null : {cells: q.near_cells, frames: q.near_frames ?? 0};
     const {k = 20, mass = null, when, value, pool, minus_mean: minus = false} = q;
-    answers.push(answerTo(blocks[q.block], q.direction, cellsBetween(from, to), {total: 32, k, mass, near, when, value, pool, minus})
+    const options = {total: 32, k, mass, near, when, value, pool, minus};
+    answers.push(answerTo(blocks[q.block], q.direction, cellsBetween(from, to), options)
       .top.map(({start, cell, weight, mass: held}) => ({start, cell, weight, mass: held})));
   }
   return answers;

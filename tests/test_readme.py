@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nonlocal_core.cli import main
+from app.cli import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
