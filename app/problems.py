@@ -9,6 +9,11 @@
     ├── NoOverview            no strip can be made of the clip's video (404)
     ├── UploadTooLarge        the body passes the limit (413)
     ├── QueueFull             as many clips wait as may wait (429)
+    ├── TooManyUploads        this client's uploads of a minute are used up (429)
+    ├── QuotaReached          this client has as many clips as it may have (429)
+    ├── ForeignHost           the request names a host that is not ours (400)
+    ├── KeyNeeded             this server has a key, and the request has not (401)
+    ├── ForeignPage           another site's page wants to change something here (403)
     ├── StorageFull           the disk or the database has no room (507)
     └── DamagedDatabase       the database file cannot be read: the server does not start
 
@@ -18,6 +23,8 @@
 from __future__ import annotations
 
 import errno
+import json
+import math
 from typing import TYPE_CHECKING
 
 from nonlocal_core.errors import LensError
@@ -84,6 +91,49 @@ class QueueFull(LensError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} clips are waiting already, no more are taken; try again in a minute")
+
+
+class TooManyUploads(LensError):
+    """A client sends more often than the settings allow."""
+
+    def __init__(self, per_minute: int, wait_s: float) -> None:
+        super().__init__(f"one client may upload {per_minute} times a minute here; try again in {wait_s:.0f} s")
+        self.retry_after_s = math.ceil(wait_s)
+
+
+class QuotaReached(LensError):
+    """A client has as many clips as the settings allow."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"one client may have {limit} clips here; delete some of yours and upload again")
+
+
+class ForeignHost(LensError):
+    """The Host header names a host that this server does not go by: a page may have pointed its own name at us."""
+
+    def __init__(self, host: str) -> None:
+        shown = host[:100]
+        super().__init__(
+            f"this server does not go by the name {shown!r}; if it should, start it with "
+            f"NONLOCAL_LENS_HOSTS='{json.dumps([shown])}'"
+        )
+
+
+class KeyNeeded(LensError):
+    """The server has a key; whatever was asked for, the answer to a stranger is this one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server wants its key: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`; in a browser, "
+            "open any page of it and give the key there"
+        )
+
+
+class ForeignPage(LensError):
+    """A browser sends this for a page of another origin."""
+
+    def __init__(self) -> None:
+        super().__init__("a page of another site may not change anything here; use this server's own pages")
 
 
 class StorageFull(LensError):

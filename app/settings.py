@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nonlocal_core.zoo.cards import models_folder
@@ -29,4 +30,13 @@ class Settings(BaseSettings):
     ttl_s: float | None = Field(
         default=None, gt=0, description="seconds a clip is kept, samples excepted; unset: for ever"
     )
+    hosts: tuple[str, ...] = Field(
+        default=(), description="further names and addresses that the server goes by; `*.lab.example`, `*` for any"
+    )
+    api_key: SecretStr | None = Field(
+        default=None, min_length=16, description="whoever asks must know it; unset: everybody may ask"
+    )
+    uploads_per_minute: int | None = Field(default=None, gt=0, description="of one client; unset: no limit")
+    clips_per_client: int | None = Field(default=None, gt=0, description="kept at once; unset: no limit")
+    log: Literal["human", "json"] = Field(default="human", description="what lines of the log look like")
     samples: bool = Field(default=True, description="whether the three sample clips are analysed at first start")

@@ -32,6 +32,8 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
   const linked = decodeLink(search, world);
   let state = reduce(initialState(world), {type: 'restore', question: linked.question}, world);
   let scene = {items: [], questions: [], active: null, hidden: 0, share: true};
+  const view = find('.view', root);
+  let width = 0;             // of the view, remembered: asking for it between writes would lay the page out each time
   let inspected = null, asked = false, tableDue = 0, linkDue = 0, sayDue = 0;
   linked.notes.forEach((text) => note(text));
 
@@ -39,7 +41,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     world, sheet, note, dispatch,
     state: () => state,
     scene: () => scene,
-    layout: () => stage.through(layoutFor(state, find('.view', root).clientWidth, window.innerHeight)),
+    layout: () => stage.through(layoutFor(state, width, window.innerHeight)),
     zoom: (by) => stage.zoom(by),
     ready: () => fields.now(state.block) !== null,
     load: fields.load,
@@ -144,10 +146,11 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     requestDraw();
   });
   window.addEventListener('pagehide', () => { if (linkDue) rewrite('replaceState'); });
-  new ResizeObserver(requestDraw).observe(find('.view', root));
   window.addEventListener('themechange', lens.redraw);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', lens.redraw);
   root.hidden = false;
+  width = view.clientWidth;
+  new ResizeObserver(() => { width = view.clientWidth; requestDraw(); }).observe(view);
   drawLegend(root, world.times.at(-1) - world.times[0]);
   draw();
   return lens;

@@ -121,15 +121,17 @@ export function openStage(root, lens, sheet) {
       const style = getComputedStyle(root);
       const ink = {colour: style.getPropertyValue('--ink-3'), font: `12px ${style.fontFamily}`};
       paintPictures(fit(pictures, layout.width, layout.height), scene.items, sheet, ink);
-      [painted, rested] = [key, []];
+      [painted, rested] = [key, [null]];                     // the layout is new: nothing of before holds
     }
-    const rest = [...scene.questions.slice(0, -1), Boolean(inspected)];
-    if (rest.length !== rested.length || rest.some((part, n) => part !== rested[n])) {
-      paintAnswers(fit(resting, layout.width, layout.height), scene.questions.slice(0, -1).flatMap(itemsOf), inspected);
+    const chosen = `pin${lens.state().active + 1}`;          // it rests and wakes as the pointer comes and goes
+    const rest = scene.questions.filter(({id, active}) => !active && id !== chosen);
+    if (rest.length !== rested.length || rest.some((question, n) => question !== rested[n])) {
+      paintAnswers(fit(resting, layout.width, layout.height), rest.flatMap(itemsOf), null);
       rested = rest;
     }
-    const heat = scene.items.filter(({kind}) => kind === 'heat');
-    paintAnswers(fit(answers, layout.width, layout.height), [...heat, ...scene.questions.slice(-1).flatMap(itemsOf)], inspected);
+    resting.style.opacity = inspected ? '0.22' : '';
+    const awake = scene.questions.filter((question) => !rest.includes(question)).flatMap(itemsOf);
+    paintAnswers(fit(answers, layout.width, layout.height), [...scene.items.filter(({kind}) => kind === 'heat'), ...awake], inspected);
     showTip(tip, scene, layout, inspected);
     const tail = byKey && zoom !== NO_ZOOM && lens.state().cursor ? tailOf(scene) : null;
     byKey = false;

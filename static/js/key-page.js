@@ -1,0 +1,7 @@
+/**
+ * A browser keeps our cookie to itself when a link on another site led here (SameSite=Strict). Asked by our own page it
+ * sends it: then the page that was wanted is shown without asking for the key again.
+ */
+const form = document.querySelector('.key-form');
+const response = await fetch(form.action, {redirect: 'manual'});
+if (response.type === 'opaqueredirect') location.replace(form.action);
