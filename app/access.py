@@ -12,8 +12,7 @@ from typing import Annotated
 from urllib.parse import parse_qs, quote
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import RedirectResponse
-from starlette.datastructures import Headers
+from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.pages import page, wants_page
@@ -79,10 +78,7 @@ class Access:
         if not isinstance(refusal, KeyNeeded):
             return self._respond(request, refusal)
         wanted = _address(request) if request.method in READING else "/"
-        response = key_page(request, wanted) if wants_page(request) else self._respond(request, refusal)
-        response.headers["WWW-Authenticate"] = "Bearer"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return key_page(request, wanted) if wants_page(request) else _unkept(self._respond(request, refusal))
 
 
 router = APIRouter(include_in_schema=False)
@@ -92,11 +88,12 @@ Wanted = Annotated[str, Query(alias="next", max_length=8192)]
 
 @router.get("/key")
 def ask_for_key(request: Request, wanted: Wanted = "/") -> Response:
-    """The page that asks for the key; on to the page that was wanted where the browser has it already."""
+    """The page that asks for the key, and on to what was wanted where the browser has it; to a script just whether."""
     key: Key | None = request.state.key
-    if key is None or key.opens(request.headers, request.cookies.get(COOKIE)):
-        return RedirectResponse(local(wanted), 303)
-    return key_page(request, local(wanted))
+    known = key is None or key.opens(request.headers, request.cookies.get(COOKIE))
+    if not wants_page(request):
+        return _unkept(JSONResponse({"known": known}))
+    return RedirectResponse(local(wanted), 303) if known else key_page(request, local(wanted))
 
 
 @router.post("/key")
@@ -123,13 +120,20 @@ async def take_key(request: Request, wanted: Wanted = "/") -> Response:
 
 def key_page(request: Request, wanted: str, *, wrong: bool = False) -> Response:
     """The page that asks for the key, which leads on to the local address `wanted`."""
-    return page(request, "key.html", 401, action=f"/key?next={quote(wanted, safe='')}", wrong=wrong)
+    return _unkept(page(request, "key.html", 401, action=f"/key?next={quote(wanted, safe='')}", wrong=wrong))
 
 
 def local(address: str) -> str:
     """The address, if it is a path of this server and no browser could take it for another site's; else the gallery."""
     plain = address.isascii() and address.isprintable() and "\\" not in address
     return address if plain and address.startswith("/") and not address.startswith("//") else "/"
+
+
+def _unkept(response: Response) -> Response:
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _address(request: Request) -> str:

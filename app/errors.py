@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from app import problems
 from app.figures.drawing import CannotDraw
+from app.logs import REQUEST
 from app.pages import error_page, wants_page
 from nonlocal_core import errors
 
@@ -55,23 +56,30 @@ def error_body(code: str, message: str, details: dict[str, Any] | None = None) -
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Every error leaves in that shape, or as a page when a browser asked for one."""
+    """Every error leaves in that shape, or as a page when a browser asked for one; see `unexpected` for the rest."""
     app.add_exception_handler(errors.LensError, _deliberate)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def _answer(request: Request, status: int, code: str, message: str, details: dict[str, Any] | None = None) -> Response:
     if wants_page(request):
         return error_page(request, status, message)
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 429 else None
-    return JSONResponse(error_body(code, message, details), status, headers)
+    return JSONResponse(error_body(code, message, details), status)
+
+
+def answer_to(request: Request, error: errors.LensError) -> Response:
+    """The response of an error that we raised on purpose."""
+    status = status_of(error)
+    response = _answer(request, status, type(error).__name__, str(error))
+    if status == 429:
+        response.headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
+    return response
 
 
 def _deliberate(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.LensError)
-    return _answer(request, status_of(error), type(error).__name__, str(error))
+    return answer_to(request, error)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -88,6 +96,8 @@ def _http(request: Request, error: Exception) -> Response:
     return _answer(request, error.status_code, code, f"{request.method} {request.url.path}: {error.detail}")
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+def unexpected(request: Request, error: Exception) -> Response:
+    """The response of an error that nobody foresaw; its own words go to the log only."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _answer(request, 500, "InternalError", "the server failed on this request; its log has the cause")
+    message = "the server failed on this request; its log has the cause"
+    return _answer(request, 500, "InternalError", message, {"request": REQUEST.get()})

@@ -3,5 +3,5 @@
  * sends it: then the page that was wanted is shown without asking for the key again.
  */
 const form = document.querySelector('.key-form');
-const response = await fetch(form.action, {redirect: 'manual'});
-if (response.type === 'opaqueredirect') location.replace(form.action);
+const answer = await (await fetch('/key', {headers: {Accept: 'application/json'}})).json();
+if (answer.known) location.replace(form.action);
