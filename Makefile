@@ -3,9 +3,10 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA ?= .data
+SCALE ?= 0.1
 BIN := .venv/bin
 
-.PHONY: serve test check lint types bench fixtures tools clean
+.PHONY: serve test check lint types bench trust image-test fixtures tools clean
 
 serve: .venv/.serve  ## install, start, analyse the samples, print the address
 	$(BIN)/nonlocal-lens serve --host $(HOST) --port $(PORT) --data $(DATA)
@@ -19,12 +20,20 @@ check: lint types test  ## format, lint, types, tests; warnings are errors
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile; fi
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 
 types: .venv/.dev
 	$(BIN)/pyright
 
+image-test:  ## build the image, start the compose stacks and use them; as root, with buildah and podman
+	$(PYTHON) scripts/image_test.py
+
 bench: .venv/.dev  ## measure what README.md states; prints a table
 	$(BIN)/python -m benchmarks
+
+trust: .venv/.dev tools  ## every promise of TRUST.md, measured: a table; SCALE=1 for all of it (over an hour)
+	$(BIN)/python -m tests.trust --scale $(SCALE)
 
 fixtures: .venv/.dev  ## golden numbers that Python and JavaScript tests share
 	$(BIN)/python scripts/make_fixtures.py

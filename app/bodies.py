@@ -17,6 +17,8 @@ Model = TypeVar("Model", bound=BaseModel)
 async def read_json(request: Request, model: type[Model], most_bytes: int) -> Model:
     """The request's body as `model`; for the API's reference, `described(model)` goes into `openapi_extra`.
 
+    It must say that it is JSON: a page of another site can have a browser send text, but JSON only if we allowed it.
+
     Raises:
         UploadTooLarge: the body is larger than `most_bytes`.
         RequestValidationError: it is not such JSON.
@@ -26,6 +28,9 @@ async def read_json(request: Request, model: type[Model], most_bytes: int) -> Mo
         content += chunk
         if len(content) > most_bytes:
             raise UploadTooLarge(most_bytes)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        found = {"type": "json_invalid", "loc": ("header", "content-type"), "msg": "send it as application/json"}
+        raise RequestValidationError([found])
     try:
         return model.model_validate_json(bytes(content))
     except ValidationError as error:

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app import problems
 from app.figures.drawing import CannotDraw
@@ -60,6 +61,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.LensError, _deliberate)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
 
 
 def _answer(request: Request, status: int, code: str, message: str, details: dict[str, Any] | None = None) -> Response:
@@ -101,3 +103,8 @@ def unexpected(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     message = "the server failed on this request; its log has the cause"
     return _answer(request, 500, "InternalError", message, {"request": REQUEST.get()})
+
+
+def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """The client hung up in mid-upload: nobody reads this, and nothing is to be looked into."""
+    return Response(status_code=400)

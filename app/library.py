@@ -47,6 +47,7 @@ clips = sa.Table(
     sa.Column("model", sa.Text, nullable=False),
     sa.Column("start_s", sa.Double, nullable=False),  # where in the video the clip starts
     sa.Column("variant", sa.String(16), nullable=False, server_default="none"),  # a null model, see variant.py
+    sa.Column("client", sa.String(64)),  # who sent it, where quotas are set; see quotas.py
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("sample", sa.Boolean, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
@@ -84,6 +85,7 @@ class NewClip:
     sample: bool
     expires_at: float | None
     variant: Variant = "none"
+    client: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ class Library:
         self._engine = engine
         self.root = data / "clips"
         self.uploads = data / "uploads"
+        self._rests: dict[Path, tuple[str, float]] = {}  # without a row: how it looked, and since when
         self.root.mkdir(parents=True, exist_ok=True)
         self.uploads.mkdir(parents=True, exist_ok=True)
         metadata.create_all(engine)
@@ -188,6 +191,13 @@ class Library:
         query = sa.select(clips.c.id).where(clips.c.state == "queued").order_by(clips.c.arrival)
         with self._engine.connect() as connection:
             return {clip_id: place for place, clip_id in enumerate(connection.execute(query).scalars(), start=1)}
+
+    def states(self) -> dict[str, int]:
+        """How many clips are in each state."""
+        query = sa.select(clips.c.state, sa.func.count()).group_by(clips.c.state)
+        with self._engine.connect() as connection:
+            found = {str(row[0]): int(row[1]) for row in connection.execute(query)}
+        return {state: found.get(state, 0) for state in (*ACTIVE, *FINAL)}
 
     def revision(self) -> int:
         """The number of the last change of any clip, deletions included."""
@@ -259,16 +269,21 @@ class Library:
         shutil.rmtree(self.folder(clip_id), ignore_errors=True)
 
     def sweep(self, older_than_s: float) -> int:
-        """Remove uploads that broke off and folders without a row, not changed for `older_than_s`; -> how many.
+        """Remove uploads that broke off and folders without a row, unchanged here for `older_than_s`; -> how many.
 
-        The age spares what another process is receiving at this moment; 0 is right before the first request.
+        The age spares what another process is receiving at this moment; 0 is right before the first request. It is
+        told by this process's steady clock: the machine's may jump, and a link has the times of an old file.
         """
-        limit = time.time() - older_than_s
-        rests = [path for path in self.uploads.iterdir() if _changed_at(path) <= limit]
-        folders = {path.name: path for path in self.root.iterdir() if _changed_at(path) <= limit}
+        looks = {path: _look_of(path) for folder in (self.uploads, self.root) for path in folder.iterdir()}
         with self._engine.connect() as connection:
             known = set(connection.execute(sa.select(clips.c.id)).scalars())
-        rests += [path for name, path in folders.items() if name not in known]
+        now, before = time.monotonic(), self._rests
+        self._rests = {
+            path: before[path] if before.get(path, ("", 0.0))[0] == look else (look, now)
+            for path, look in looks.items()
+            if path.name not in known
+        }
+        rests = [path for path, (_, since) in self._rests.items() if now - since >= older_than_s]
         for path in rests:
             remove_path(path)
         return len(rests)
@@ -425,12 +440,13 @@ def _record(row: sa.Row[Any]) -> ClipRecord:
     return ClipRecord(**{field.name: getattr(row, field.name) for field in fields(ClipRecord)})
 
 
-def _changed_at(path: Path) -> float:
-    """When the entry changed last, in seconds since 1970; 0 when it vanished meanwhile."""
+def _look_of(path: Path) -> str:
+    """What changes with a file or folder; empty when it vanished meanwhile."""
     try:
-        return path.lstat().st_mtime
+        found = path.lstat()
     except FileNotFoundError:
-        return 0.0
+        return ""
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
 
 
 def _link(source: Path, target: Path) -> None:

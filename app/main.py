@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncGenerator
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from app import access
+from app.access import Access
 from app.database import open_database
-from app.errors import install_error_handlers
+from app.errors import answer_to, install_error_handlers, unexpected
 from app.figures.drawing import Drawing
 from app.jobs.cuts import Cuts
 from app.jobs.feed import Feed
 from app.jobs.films import Films
-from app.jobs.queue import JobQueue
+from app.jobs.heartbeat import OtherWorkers
+from app.jobs.queue import LEFTOVER_S, JobQueue
 from app.jobs.supervisor import Supervisor
 from app.library import Library
+from app.logs import Observe, RequestLog
+from app.metrics import WebMetrics, metrics_folder
 from app.overviews import Overviews
+from app.quotas import Turns
 from app.resources import resource
 from app.routes import about, arrows, clips, cutting, exports, figures, measures, pages
 from app.samples import offer_samples
 from app.schemas import API
-from app.security import SecurityHeaders
+from app.security import Hosts, Key, SecurityHeaders, names_of
 from app.services import FieldReader, Measurer, Services
 from app.settings import Settings
 from app.uploads import UploadReceiver
@@ -41,6 +48,11 @@ the places of highest affinity (Wang et al., CVPR 2018, Figure 3).
 
 def create_app(settings: Settings) -> FastAPI:
     """The web app; its lifespan opens the database and runs the worker."""
+    observed: list[Observe] = []  # empty until the lifespan begins
+
+    def observe(method: str, route: str, status: int, seconds: float) -> None:
+        for tell in observed:
+            tell(method, route, status, seconds)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -48,15 +60,29 @@ def create_app(settings: Settings) -> FastAPI:
         cards = cards_of(settings.models, settings.models_folder)
         engine = open_database(settings.data, settings.database_url)
         library = Library(engine, settings.data)
-        queue = JobQueue(engine, library, limit=settings.queue_limit, ttl_s=settings.ttl_s)
+        queue = JobQueue(
+            engine,
+            library,
+            limit=settings.queue_limit,
+            ttl_s=settings.ttl_s,
+            clips_per_client=settings.clips_per_client,
+        )
         cuts = Cuts(engine, library, limit=settings.queue_limit)
         films = Films(engine, library, limit=settings.queue_limit)
-        queue.tidy(leftover_s=0)
+        # Another server on the same database may be receiving at this moment.
+        queue.tidy(leftover_s=0 if settings.database_url is None else LEFTOVER_S)
         if settings.samples:
             offer_samples(queue, settings.data, next(iter(cards)))
-        feed, supervisor = Feed(library), Supervisor(settings.model_dump_json())
+        feed = Feed(library)
+        supervisor = Supervisor(settings.model_dump_json()) if settings.worker else OtherWorkers(engine)
         store, drawing = AffinityStore(library.root), Drawing()
         fields = FieldReader(store)
+        metrics = WebMetrics(
+            clips=library.states,
+            worker=lambda: (supervisor.ready, supervisor.starts),
+            folder=metrics_folder(settings.data),
+        )
+        observed.append(metrics.observe_request)
         app.state.services = Services(
             settings=settings,
             library=library,
@@ -71,6 +97,8 @@ def create_app(settings: Settings) -> FastAPI:
             measurer=Measurer(fields),
             overviews=Overviews(library),
             drawing=drawing,
+            turns=Turns(settings.uploads_per_minute),
+            metrics=metrics,
             cards=cards,
         )
         supervisor.start()
@@ -96,8 +124,18 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # Swagger's page would load scripts from a CDN
         redoc_url=None,
     )
+    # The last one added is the first to see a request.
+    app.add_middleware(
+        Access,
+        hosts=Hosts(settings.hosts, names_of(socket.gethostname())),
+        key=Key(settings.api_key.get_secret_value()) if settings.api_key else None,
+        respond=answer_to,
+        forget_bytes=settings.upload_limit_bytes,
+    )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLog, observe=observe, respond=unexpected)
     install_error_handlers(app)
+    app.include_router(access.router)
     for module in (clips, arrows, cutting, measures, figures, exports, about, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=resource("static")), name="static")

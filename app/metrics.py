@@ -1,7 +1,7 @@
 """Numbers for Prometheus: what the web process counts, and what the workers leave in files beside their clips.
 
 A worker is a process of its own, so it writes its numbers to DATA/metrics/<worker>.prom at the end of each job, whole,
-as node_exporter's text files are; `GET /metrics` gives them all, with the worker's name. They start at 0 with the worker.
+as node_exporter's text files are; `GET /metrics` gives them all, with the worker's name. They start at 0 with it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from pathlib import Path
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
-    Info,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
@@ -30,8 +28,6 @@ METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"}
 FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 JOB_S = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600)
 MEMORY_BYTES = tuple(mega * 1_000_000 for mega in (50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500))
-
-Numbers = Mapping[tuple[str, str], float]  # by name and label value
 
 
 class WebMetrics:
@@ -60,10 +56,6 @@ class WebMetrics:
         self._registry.register(_States(clips, worker))
         self._registry.register(_WorkerFiles(folder))
         ProcessCollector(registry=self._registry)  # memory and descriptors of this process
-
-    def about(self, **told: str) -> None:
-        """What is constant, as labels of `lens_info`."""
-        Info("lens", "Versions.", registry=self._registry).info(told)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request; see `RequestLog`."""
@@ -128,9 +120,14 @@ class JobMetrics:
             write_to_textfile(str(self._path), self._registry)
 
 
+def metrics_folder(data: Path) -> Path:
+    """Where workers keep their numbers."""
+    return data / "metrics"
+
+
 def worker_file(data: Path, worker: str) -> Path:
     """Where the worker of that name keeps its numbers."""
-    return data / "metrics" / f"{worker}.prom"
+    return metrics_folder(data) / f"{worker}.prom"
 
 
 class _States(Collector):
@@ -173,9 +170,7 @@ class _WorkerFiles(Collector):
         for path in sorted(self._folder.glob("*.prom")):
             with contextlib.suppress(OSError, ValueError):  # gone, or not written by us: the others still count
                 for found in list(text_string_to_metric_families(path.read_text(encoding="utf-8"))):
-                    family = families.setdefault(
-                        found.name, Metric(found.name, found.documentation, found.type)
-                    )
+                    family = families.setdefault(found.name, Metric(found.name, found.documentation, found.type))
                     family.samples += [
                         sample._replace(labels={**sample.labels, "worker": path.stem}) for sample in found.samples
                     ]

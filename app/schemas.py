@@ -7,20 +7,20 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Path as PathParameter
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from app.jobs.cuts import StoredChange, StoredCut
+from app.jobs.errands import State
 from app.jobs.films import FilmFormat, StoredFilm
 from app.library import ClipRecord
 from app.overviews import StoredOverview
-from nonlocal_core.affinity.arrows import MOST_ARROWS, TOP_ARROWS
+from app.questions import Place, place_of
 from nonlocal_core.affinity.cut import TOP_CLASSES, Removed
-from nonlocal_core.affinity.field import AffinityField, Direction
+from nonlocal_core.affinity.field import AffinityField
 from nonlocal_core.affinity.measures import Measures
-from nonlocal_core.affinity.query import WHEN, Answer, Near, Pool, Query, Value, box_span
 from nonlocal_core.affinity.store import StoredBlock, StoredFrames, StoredGrid, StoredPrediction
 from nonlocal_core.affinity.tour import STOPS, Stop
-from nonlocal_core.geometry import ClipPoint, Grid, GridPoint, centre_of, span_of
+from nonlocal_core.geometry import Grid
 from nonlocal_core.model.spec import SOFTMAX_KINDS, ModelSpec
 from nonlocal_core.variant import Variant
 from nonlocal_core.video import Sampling, VideoInfo, crop_box
@@ -194,175 +194,6 @@ class BlocksOut(_Frozen):
     blocks: list[BlockOut]
 
 
-class QueryIn(BaseModel):
-    """A question to a block, whole: the same names in a query string and in JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    block: str = Field(max_length=64, examples=["mixed_4c"])
-    frame: int = Field(ge=0, le=1_000_000, description="index into the clip's frames", examples=[0])
-    x: float = Field(ge=0, lt=1, description="fraction of the crop, rightwards", examples=[0.5])
-    y: float = Field(ge=0, lt=1, description="fraction of the crop, downwards", examples=[0.4])
-    to_frame: int | None = Field(None, ge=0, le=1_000_000, description="with to_x and to_y: a region's other corner")
-    to_x: float | None = Field(None, ge=0, lt=1)
-    to_y: float | None = Field(None, ge=0, lt=1)
-    pool: Pool = Field("mean", description="how a region's cells answer: mean, max, or each for itself")
-    direction: Direction = Field("forward", description="forward: what it looks at; reverse: who looks at it")
-    k: int = Field(TOP_ARROWS, ge=1, le=MOST_ARROWS, description="how many arrows; the paper's Figure 3 shows 20")
-    mass: float | None = Field(None, gt=0, le=100, description="instead of k: as few as hold this % of the weight")
-    near_cells: int | None = Field(None, ge=0, le=99, description="leave out what is within so many cells, and")
-    near_frames: int = Field(0, ge=0, le=999, description="within so many frames, of the place")
-    when: str = Field("all", pattern=f"^({WHEN.pattern})$", description="all, others, same, or a range such as 8-15")
-    value: Value = Field("weight", description="weight: f / C(x); contribution: |W_z g_j| times that")
-    minus_mean: bool = Field(default=False, description="subtract the mean over all questions")
-
-    @model_validator(mode="after")
-    def _has_a_whole_corner(self) -> QueryIn:
-        if len({value is None for value in (self.to_frame, self.to_x, self.to_y)}) > 1:
-            raise ValueError("a region needs all of to_frame, to_x and to_y")
-        return self
-
-    @property
-    def query(self) -> Query:
-        """As the core asks it."""
-        to = None
-        if self.to_frame is not None and self.to_x is not None and self.to_y is not None:
-            to = ClipPoint(self.to_frame, self.to_x, self.to_y)
-        return Query(
-            block=self.block,
-            point=ClipPoint(self.frame, self.x, self.y),
-            to=to,
-            pool=self.pool,
-            direction=self.direction,
-            k=self.k,
-            mass=self.mass,
-            near=None if self.near_cells is None else Near(self.near_cells, self.near_frames),
-            when=self.when,
-            value=self.value,
-            minus_mean=self.minus_mean,
-        )
-
-
-class QueriesIn(BaseModel):
-    """Several questions at once."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    queries: list[QueryIn] = Field(min_length=1, max_length=1000)
-
-
-class CellOut(_Frozen):
-    """A cell of a feature map."""
-
-    t: int
-    h: int
-    w: int
-
-    @classmethod
-    def of(cls, cell: GridPoint) -> CellOut:
-        """The same in JSON."""
-        return cls(t=cell.t, h=cell.h, w=cell.w)
-
-
-class Place(_Frozen):
-    """A cell's centre, the frames (first, last) and the box (left, top, right, bottom; fractions) that it covers."""
-
-    frame: int
-    x: float
-    y: float
-    cell: CellOut
-    frames: tuple[int, int]
-    box: tuple[float, float, float, float]
-    to: CellOut | None = Field(default=None, description="the last cell of a region, whose first is `cell`")
-
-    @classmethod
-    def of_region(cls, grid: Grid, cells: list[GridPoint], frames: int) -> Place:
-        """What the cells of a region, in flat order, cover together; of one cell, its place."""
-        first, last = (cls.of(grid, cell, frames) for cell in (cells[0], cells[-1]))
-        if len(cells) == 1:
-            return first
-        span = box_span(grid, cells, frames)
-        return cls(
-            frame=(span.first + span.last) // 2,
-            x=(span.left + span.right) / 2,
-            y=(span.top + span.bottom) / 2,
-            cell=first.cell,
-            frames=(span.first, span.last),
-            box=(span.left, span.top, span.right, span.bottom),
-            to=last.cell,
-        )
-
-    @classmethod
-    def of(cls, grid: Grid, cell: GridPoint, frames: int) -> Place:
-        """A cell in the coordinates of the clip."""
-        centre, span = centre_of(grid, cell, frames), span_of(grid, cell, frames)
-        return cls(
-            frame=centre.frame,
-            x=centre.x,
-            y=centre.y,
-            cell=CellOut.of(cell),
-            frames=(span.first, span.last),
-            box=(span.left, span.top, span.right, span.bottom),
-        )
-
-
-class ArrowOut(_Frozen):
-    """One arrow, by rank."""
-
-    rank: int
-    weight: float = Field(description="f(x_i, x_j) / C(x), or what the question made of it")
-    mass: float = Field(description="sum of this and all higher weights")
-    start: CellOut = Field(description="the asking cell; of a region that does not ask cell by cell, its first")
-    end: Place
-
-
-class ArrowsOut(_Frozen):
-    """The arrows of highest weight from one place, weights falling."""
-
-    block: str
-    direction: Direction
-    k: int
-    start: Place
-    arrows: list[ArrowOut]
-
-    @classmethod
-    def of(cls, field: AffinityField, query: Query, found: Answer, frames: int) -> ArrowsOut:
-        """A core answer in the coordinates of the clip."""
-        grid = field.answering_grid(query.direction)
-        return cls(
-            block=query.block,
-            direction=query.direction,
-            k=query.k,
-            start=Place.of_region(field.asking_grid(query.direction), found.cells, frames),
-            arrows=[
-                ArrowOut(
-                    rank=arrow.rank,
-                    weight=arrow.weight,
-                    mass=arrow.mass,
-                    start=CellOut.of(arrow.start),
-                    end=Place.of(grid, arrow.end, frames),
-                )
-                for arrow in found.arrows
-            ],
-        )
-
-
-class AnswersOut(_Frozen):
-    """The answers to several questions, in their order."""
-
-    answers: list[ArrowsOut]
-
-
-class RowOut(_Frozen):
-    """Every weight of one question, flat over `grid`: time-major, then rows, then columns."""
-
-    block: str
-    direction: Direction
-    start: Place
-    grid: CellOut = Field(description="the size of the grid")
-    weights: list[float]
-
-
 class HubOut(_Frozen):
     """A key that many look at."""
 
@@ -411,7 +242,7 @@ class MeasuresOut(_Frozen):
                 StepOut(steps=step, frames=step * frames / grid.t, mass=_number(mass), evenly=_number(even))
                 for step, mass, even in steps
             ],
-            hubs=[HubOut(mass=hub.mass, place=Place.of(grid, hub.cell, frames)) for hub in found.hubs],
+            hubs=[HubOut(mass=hub.mass, place=place_of(grid, hub.cell, frames)) for hub in found.hubs],
         )
 
 
@@ -439,8 +270,8 @@ class StopOut(_Frozen):
     def of(cls, stop: Stop, field: AffinityField, frames: int) -> StopOut:
         """A stop in the coordinates of the clip."""
         places = {
-            "place": Place.of(field.query_grid, stop.cell, frames),
-            "end": Place.of(field.key_grid, stop.end, frames),
+            "place": place_of(field.query_grid, stop.cell, frames),
+            "end": place_of(field.key_grid, stop.end, frames),
         }
         return cls(rank=stop.rank, score=stop.score, far=stop.far, entropy=stop.entropy, **places)
 
@@ -485,7 +316,7 @@ class CutOut(_Frozen):
     """A cut, how far it is and what came of it."""
 
     id: str
-    state: Literal["queued", "running", "done", "failed"]
+    state: State
     url: str
     block: str
     keys: list[int] | Removed
@@ -527,7 +358,7 @@ class FilmOut(_Frozen):
     """A film and how far it is."""
 
     id: str
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    state: State
     progress: float = Field(description="share of the frames that are drawn, in [0, 1]")
     error: ClipError | None
     format: FilmFormat
@@ -582,11 +413,14 @@ class LimitsOut(_Frozen):
 
 
 class VersionOut(_Frozen):
-    """The server's version and limits."""
+    """The server's version, what it is built on, and limits."""
 
     version: str
     api: int = 1
     limits: LimitsOut
+    ffmpeg: str = Field(description="the one inside PyAV", examples=["8.1"])
+    torch: str
+    models: dict[str, dict[str, str]] = Field(description="SHA-256 of each model's files, by name and file")
 
 
 def _number(value: float) -> float | None:

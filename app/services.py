@@ -8,20 +8,25 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from threading import Lock
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
 from app.figures.drawing import Drawing
+from app.figures.subject import weights_of
 from app.jobs.cuts import Cuts
 from app.jobs.feed import Feed
 from app.jobs.films import Films
+from app.jobs.heartbeat import OtherWorkers
 from app.jobs.queue import JobQueue
 from app.jobs.supervisor import Supervisor
 from app.library import ClipRecord, Library
+from app.metrics import WebMetrics
 from app.overviews import Overviews
 from app.problems import ClipNotReady
+from app.quotas import Turns
 from app.schemas import ClipId, ClipOut, ModelOut
 from app.settings import Settings
 from app.uploads import UploadReceiver
@@ -114,19 +119,29 @@ class Services:
     cuts: Cuts
     films: Films
     feed: Feed
-    supervisor: Supervisor
+    supervisor: Supervisor | OtherWorkers
     receiver: UploadReceiver
     store: AffinityStore
     fields: FieldReader
     measurer: Measurer
     overviews: Overviews
     drawing: Drawing
+    turns: Turns
+    metrics: WebMetrics
     cards: dict[str, ModelCard]  # by the names that people see, the default first
+    _weights: dict[str, dict[str, str]] = dataclass_field(default_factory=dict[str, dict[str, str]])
 
     @property
     def default_model(self) -> str:
         """The model of an upload that names none."""
         return next(iter(self.cards))
+
+    def weights(self) -> dict[str, dict[str, str]]:
+        """SHA-256 of every model's files as this process first saw them, by model and file; for threads."""
+        for name, card in self.cards.items():
+            if name not in self._weights:
+                self._weights[name] = weights_of(card)
+        return self._weights
 
     def models_out(self) -> list[ModelOut]:
         """The models as JSON, the default first."""

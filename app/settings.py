@@ -39,4 +39,7 @@ class Settings(BaseSettings):
     uploads_per_minute: int | None = Field(default=None, gt=0, description="of one client; unset: no limit")
     clips_per_client: int | None = Field(default=None, gt=0, description="kept at once; unset: no limit")
     log: Literal["human", "json"] = Field(default="human", description="what lines of the log look like")
+    worker: bool = Field(
+        default=True, description="whether the server runs a worker of its own; no where `nonlocal-lens worker` does"
+    )
     samples: bool = Field(default=True, description="whether the three sample clips are analysed at first start")

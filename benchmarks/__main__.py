@@ -48,6 +48,22 @@ def questions(clip_id: str, count: int) -> list[str]:
     ]
 
 
+def many_questions(server: LensServer, clip_id: str) -> str:
+    """Round trip of `POST /arrows` with 1000 questions to five blocks."""
+    random = np.random.default_rng(0)
+    queries = [
+        {"block": BLOCKS[i % 5], "frame": int(random.integers(32)), "x": random.random(), "y": random.random()}
+        for i in range(1000)
+    ]
+    times = []
+    for _ in range(6):
+        began = time.perf_counter()
+        answer = server.http.post(f"/api/v1/clips/{clip_id}/arrows", json={"queries": queries})
+        times.append(1000 * (time.perf_counter() - began))
+        assert len(answer.json()["answers"]) == 1000
+    return f"median {statistics.median(times[1:]):.0f} ms"
+
+
 def resident_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1000
@@ -80,12 +96,23 @@ def hover(server: LensServer, clip_id: str) -> None:
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        for block in ("mixed_3c", "mixed_4c"):
-            page.goto(f"{server.url}/clips/{clip_id}?block={block}&q=")
+        pins = ",".join(f"{t}.{(5 * t) % 14}.{(3 * t + 2) % 14}" for t in range(8))
+        whole = "n=32&step=1"
+        for block, link, what in (
+            ("mixed_3c", "q=", "4 frames"),
+            ("mixed_4c", "q=", "4 frames"),
+            ("mixed_3c", f"q={pins}&{whole}", "32 frames, 8 pins"),
+            ("mixed_4c", f"q={pins}&{whole}", "32 frames, 8 pins"),
+        ):
+            page.goto(f"{server.url}/clips/{clip_id}?block={block}&{link}")
             page.wait_for_selector(f'[data-ready="{block}"]')
+            page.wait_for_timeout(500)
+            requests: list[str] = []
+            page.on("request", lambda request, seen=requests: seen.append(request.url))
             page.evaluate(WATCH_FRAMES)
             wander(page)
-            row(f"hover, {block}: arrows computed, drawn and painted", spread(page.evaluate("window.frames_ms")))
+            figure = spread(page.evaluate("window.frames_ms"))
+            row(f"hover, {block}, {what}: computed, drawn, painted", f"{figure}, {len(requests)} requests")
         browser.close()
 
 
@@ -121,6 +148,7 @@ def main() -> None:
                   asyncio.run(open_loop(server.port, paths, rate_hz=200, connections=50, seconds=30)))  # fmt: skip
         show_load("arrows, saturated, 50 connections, 10 s",
                   asyncio.run(closed_loop(server.port, paths, connections=50, seconds=10)))  # fmt: skip
+        row("1000 questions in one request, warm, of 5", many_questions(server, clip_id))
         row("memory of the web process", f"{resident_mb(server.process.pid):.0f} MB")
         row("memory of the worker (model loaded, after its jobs)", f"{resident_mb(server.worker_pid()):.0f} MB")
         hover(server, clip_id)

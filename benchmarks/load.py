@@ -40,6 +40,10 @@ class Connection:
         await self.reader.readexactly(length)
         return int(head[9:12])
 
+    async def close(self) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
+
 
 async def open_loop(port: int, paths: Sequence[str], *, rate_hz: float, connections: int, seconds: float) -> Load:
     """Requests at a fixed rate, spread over the connections in turn."""
@@ -57,7 +61,9 @@ async def open_loop(port: int, paths: Sequence[str], *, rate_hz: float, connecti
             latencies.append(1000 * (time.perf_counter() - due))
 
     await asyncio.gather(*(run(n, connection) for n, connection in enumerate(pool)))
-    return Load(np.array(latencies), len(latencies) / (time.perf_counter() - begin), failures)
+    took_s = time.perf_counter() - begin
+    await asyncio.gather(*(connection.close() for connection in pool))
+    return Load(np.array(latencies), len(latencies) / took_s, failures)
 
 
 async def closed_loop(port: int, paths: Sequence[str], *, connections: int, seconds: float) -> Load:
@@ -77,4 +83,6 @@ async def closed_loop(port: int, paths: Sequence[str], *, connections: int, seco
             latencies.append(1000 * (time.perf_counter() - asked))
 
     await asyncio.gather(*(run(n, connection) for n, connection in enumerate(pool)))
-    return Load(np.array(latencies), len(latencies) / (time.perf_counter() - begin), failures)
+    took_s = time.perf_counter() - begin
+    await asyncio.gather(*(connection.close() for connection in pool))
+    return Load(np.array(latencies), len(latencies) / took_s, failures)

@@ -133,7 +133,8 @@ def analyse(
     ensure_fits(variant, (block.kind for block in model.spec.blocks))
     clip, info = read_clip(video, model.spec, start_s=start_s, variant=variant, progress=progress)
     progress("network", DECODED)
-    logits, captured = capture(model_for(model, variant), batch_of(clip, model.spec))
+    batch = batch_of(clip, model.spec).to(device_of(model))
+    logits, captured = capture(model_for(model, variant), batch)
     fields = {name: as_kept(field) for name, field in captured.items()}
     progress("network", COMPUTED)
     notes = (*_notes(info, clip), *notes_of(variant))
@@ -165,6 +166,11 @@ def read_clip(
 def batch_of(clip: Clip, spec: ModelSpec) -> Tensor:
     """What the network computes on: float32 [1, 3, T, S, S]."""
     return torch.from_numpy(normalise(clip.rgb, spec.mean, spec.std))
+
+
+def device_of(model: Model) -> torch.device:
+    """Where the model computes: the processor, unless somebody moved it to a GPU."""
+    return next(model.parameters()).device
 
 
 def model_for(model: Model, variant: Variant) -> Model:

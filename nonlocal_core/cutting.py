@@ -15,7 +15,7 @@ from nonlocal_core.affinity.capture import capture
 from nonlocal_core.affinity.cut import TOP_CLASSES, Cut
 from nonlocal_core.affinity.cutting import cut_and_run
 from nonlocal_core.affinity.field import AffinityField, Floats
-from nonlocal_core.analysis import batch_of, model_for, read_clip
+from nonlocal_core.analysis import batch_of, device_of, model_for, read_clip
 from nonlocal_core.errors import UnknownBlock
 from nonlocal_core.model.build import Model
 from nonlocal_core.variant import Variant
@@ -57,7 +57,7 @@ class ClipToCut:
     def __init__(self, video: Path | str, model: Model, *, start_s: float = 0.0, variant: Variant = "none") -> None:
         """Read and run the clip as `analyse` does; raises what it raises."""
         clip, _ = read_clip(video, model.spec, start_s=start_s, variant=variant)
-        self._batch = batch_of(clip, model.spec)
+        self._batch = batch_of(clip, model.spec).to(device_of(model))
         self._model = model_for(model, variant)
         with torch.inference_mode():
             self._before = _probabilities(self._model(self._batch))

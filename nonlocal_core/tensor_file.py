@@ -63,7 +63,7 @@ def read_header(path: Path) -> dict[str, str]:
 
 def _header(text: bytes) -> dict[str, str]:
     try:
-        header = json.loads(text).get("__metadata__", {})
-    except (ValueError, AttributeError) as error:
+        header = dict(json.loads(text).get("__metadata__", {}).items())
+    except (ValueError, AttributeError, RecursionError) as error:
         raise NotATensorFile("no safetensors file: its header is no JSON object") from error
     return {str(key): str(value) for key, value in header.items()}

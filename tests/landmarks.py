@@ -9,6 +9,8 @@ from typing import Any
 import av
 import numpy as np
 
+from tests.video.conftest import drawn
+
 SIDE, CROP = 256, 224  # pixels: short side of the film, and the square in its middle that the network sees
 STRIDE, FRAMES, LENGTH = 2, 32, 70  # of the default model, in frames; of the film
 SPOT = 32  # pixels, two cells of a 14 by 14 map
@@ -55,4 +57,12 @@ def landmarks(width: int = 456) -> np.ndarray:
         film[shown, y : y + SPOT, x : x + SPOT] = (pattern[..., None] * (255, 0, 0)).astype(np.uint8)
     column, row = GREEN
     film[:, top + 8 * row : top + 8 * row + 8, left + 8 * column : left + 8 * column + 8] = (0, 255, 0)
+    return film
+
+
+def numbered() -> np.ndarray:
+    """The film whose pictures carry their number within the crop, uint8 [70, 256, 256, 3]; see `number_in`."""
+    film = np.zeros((LENGTH, SIDE, SIDE, 3), np.uint8)
+    edge = (SIDE - CROP) // 2
+    film[:, edge:-edge, edge:-edge] = [drawn(number, CROP, CROP) for number in range(LENGTH)]
     return film

@@ -25,7 +25,8 @@ class LensServer:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=self.url, timeout=60)
-        self._environment = {f"NONLOCAL_LENS_{name.upper()}": value for name, value in environment.items()}
+        settings = {"hosts": '["lens.test"]'} | environment  # a name that browser tests point at this machine
+        self._environment = {f"NONLOCAL_LENS_{name.upper()}": value for name, value in settings.items()}
         self._log = data.with_suffix(".log")
 
     def start(self) -> LensServer:

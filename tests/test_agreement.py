@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import nonlocal_core as nl
-from app.schemas import QueryIn
+from app.questions import QueryIn
 from nonlocal_core.affinity.store import AffinityStore
 from nonlocal_core.cli import main
 from nonlocal_core.video import normalise

@@ -38,6 +38,7 @@ def declare_figure(commands: Any) -> None:
     parser.add_argument("--from", dest="link", required=True, metavar="LINK", help="a page's address, or its query")
     parser.add_argument("--clip", type=Path, help="for a query: a folder that `analyse --out` made, or a video")
     parser.add_argument("--model", default="default", metavar="NAME", help="for a video: a name from `models`")
+    parser.add_argument("--key", help="the server's key, where it wants one")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="its end says the format")
     parser.add_argument("--width", type=number_from(200), metavar="PX", help="pixels (SVG and PDF: of 1/96 inch)")
 
@@ -48,7 +49,7 @@ def _run_figure(options: argparse.Namespace) -> int:
         raise LensError(f"--out {options.out}: its name must end in {', '.join(FORMATS)}")
     width = options.width or WIDTHS[kind]
     if urlsplit(options.link).scheme in ("http", "https"):
-        content = _from_server(options.link, kind, width)
+        content = _from_server(options.link, kind, width, options.key)
     else:
         svg = _drawn(options, width)
         content = {".svg": svg.encode, ".png": lambda: raster.png_of(svg, width), ".pdf": lambda: raster.pdf_of(svg)}[
@@ -58,13 +59,16 @@ def _run_figure(options: argparse.Namespace) -> int:
     return 0
 
 
-def _from_server(link: str, kind: str, width: int) -> bytes:
+def _from_server(link: str, kind: str, width: int, key: str | None) -> bytes:
     """The server draws: it alone knows the weights that its clips were analysed with."""
     parts = urlsplit(link)
     clip_id = Path(parts.path).name
     address = f"{parts.scheme}://{parts.netloc}/api/v1/clips/{clip_id}/figure{kind}?{parts.query}"
+    request = urllib.request.Request(f"{address}&width={width}")
+    if key:
+        request.add_unredirected_header("X-API-Key", key)  # for this server, not for one that it may point to
     try:
-        with urllib.request.urlopen(f"{address}&width={width}", timeout=PATIENCE_S) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.read()
     except (urllib.error.URLError, OSError) as error:
         raise CannotDraw(f"{address} answered: {error}") from error

@@ -1,18 +1,13 @@
-"""What the job of a cut does: run the clip's network once whole and once cut, and write down what changed.
-
-As task.py: it may be called again for the same cut at any time, and a file is in place whole or as it was before.
-"""
+"""What the job of a cut does: run the clip's network once whole and once cut, and write down what changed."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from app.jobs.cuts import CutShelf, StoredChange, StoredCut, StoredError
-from app.jobs.task import MAX_ATTEMPTS
-from app.library import remove_path
-from nonlocal_core.errors import LensError, UnknownModel
+from app.jobs.cuts import CutShelf, StoredChange, StoredCut
+from app.jobs.errand_task import ErrandTask
+from nonlocal_core.errors import UnknownModel
 
 if TYPE_CHECKING:
     import threading
@@ -21,10 +16,8 @@ if TYPE_CHECKING:
     from app.library import ClipRecord, Library
     from nonlocal_core.cutting import ClipToCut
 
-log = logging.getLogger(__name__)
 
-
-class CutTask:
+class CutTask(ErrandTask[StoredCut]):
     """Makes cuts, and keeps the clip that was cut last: a person cuts one clip several times.
 
     Args:
@@ -33,43 +26,20 @@ class CutTask:
     """
 
     def __init__(self, library: Library, models: Mapping[str, Any], alone: threading.Lock) -> None:
-        self._library = library
-        self._shelf = CutShelf(library)
+        super().__init__(library, CutShelf(library), advice="cut fewer keys")
         self._models = models
         self._alone = alone
         self._kept: tuple[str, ClipToCut] | None = None
 
-    def run(self, job: str) -> None:
-        """Bring the cut `<clip id>/<cut id>` to its end, whatever happens short of this process's death."""
-        clip_id, _, cut_id = job.partition("/")
-        record, stored = self._library.find(clip_id), self._shelf.find(clip_id, cut_id)
-        if record is None or stored is None or stored.state == "done":
-            return
-        try:
-            self._shelf.write(clip_id, self._made(record, stored))
-        except OSError:
-            if self._library.find(clip_id) is not None:
-                log.exception("cut %s could not be written", job)
-        if self._library.find(clip_id) is None:  # deleted while we wrote
-            remove_path(self._library.folder(clip_id))
-
-    def _made(self, record: ClipRecord, stored: StoredCut) -> StoredCut:
-        if stored.attempts >= MAX_ATTEMPTS:
-            return _failed(
-                stored, "WorkerDied", f"the worker died {stored.attempts} times over this cut; cut fewer keys"
-            )
-        begun = stored.model_copy(update={"state": "running", "attempts": stored.attempts + 1})
-        self._shelf.write(record.id, begun)
-        try:
-            with self._alone:
-                result = self._clip(record).without(stored.cut)
-        except LensError as error:
-            return _failed(begun, type(error).__name__, str(error))
-        except Exception:  # a job must end
-            log.exception("cut %s of clip %s failed", stored.id, record.id)
-            return _failed(begun, "InternalError", "the program failed on this cut; the server's log has the cause")
+    def make(self, record: ClipRecord, errand: StoredCut) -> None:
+        """Run the network and write down what changed."""
+        with self._alone:
+            self.look(record.id, errand.id)  # a whole analysis may have passed
+            result = self._clip(record).without(errand.cut)
+        self.look(record.id, errand.id)
         changes = tuple(StoredChange(**asdict(change)) for change in result.changes())
-        return begun.model_copy(update={"state": "done", "changes": changes, "moved": result.moved})
+        done = {"state": "done", "changes": changes, "moved": result.moved}
+        self._shelf.write(record.id, errand.model_copy(update=done))
 
     def _clip(self, record: ClipRecord) -> ClipToCut:
         from nonlocal_core.cutting import ClipToCut
@@ -86,7 +56,3 @@ class CutTask:
             )
             self._kept = record.id, clip
         return self._kept[1]
-
-
-def _failed(stored: StoredCut, code: str, message: str) -> StoredCut:
-    return stored.model_copy(update={"state": "failed", "error": StoredError(code=code, message=message)})

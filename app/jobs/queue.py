@@ -14,7 +14,7 @@ from anyio import to_thread
 from app.jobs.task import PARTIAL
 from app.jobs.workflow import enqueue_options, open_client
 from app.library import ACTIVE, NewClip, clips, remove_path
-from app.problems import ClipNotFound, QueueFull
+from app.problems import ClipNotFound, QueueFull, QuotaReached
 from app.uploads import Received
 
 if TYPE_CHECKING:
@@ -38,23 +38,35 @@ class JobQueue:
     Args:
         limit: so many clips may be queued or running.
         ttl_s: seconds that a clip is kept, None for ever; samples are always kept.
+        clips_per_client: so many clips of one client are kept, None for no limit.
     """
 
-    def __init__(self, engine: Engine, library: Library, *, limit: int, ttl_s: float | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        library: Library,
+        *,
+        limit: int,
+        ttl_s: float | None,
+        clips_per_client: int | None = None,
+    ) -> None:
         self._engine = engine
         self._library = library
         self._client = open_client(engine)
         self._limit = limit
         self._ttl_s = ttl_s
+        self._clips_per_client = clips_per_client
 
-    def ensure_room(self) -> None:
+    def ensure_room(self, client: str | None = None) -> None:
         """Ask before the body is received; `submit` asks again.
 
         Raises:
             QueueFull: the limit is reached.
+            QuotaReached: the client has as many clips as it may have.
         """
         with self._engine.connect() as connection:
             self._ensure_at_most(connection, self._limit - 1)
+            self._ensure_quota(connection, client, 1)
 
     def submit(
         self,
@@ -65,27 +77,42 @@ class JobQueue:
         start_s: float = 0.0,
         variant: Variant = "none",
         sample: bool = False,
+        client: str | None = None,
     ) -> tuple[ClipRecord, bool]:
         """Make the clip and its job in one transaction; -> (clip, whether it is new).
 
         Raises:
             QueueFull: the limit is reached, and the content is not known already.
+            QuotaReached: the client's own limit is.
             StorageFull: no room in the database.
         """
         ends = None if sample or self._ttl_s is None else time.time() + self._ttl_s
-        return self._library.add(received, NewClip(filename, model, start_s, sample, ends, variant), self._enqueue)
+        # Where nobody counts, nobody's address is kept.
+        owner = client if self._clips_per_client is not None else None
+        new = NewClip(filename, model, start_s, sample, ends, variant, owner)
+
+        def enqueue(connection: Connection, clip_id: str) -> None:
+            self._ensure_quota(connection, owner, 0)  # the new row is counted
+            self._enqueue(connection, clip_id)
+
+        record, created = self._library.add(received, new, enqueue)
+        if created:
+            log.info("clip %s: queued", record.id)
+        return record, created
 
     def submit_again(
-        self, record: ClipRecord, *, model: str, start_s: float, variant: Variant
+        self, record: ClipRecord, *, model: str, start_s: float, variant: Variant, client: str | None = None
     ) -> tuple[ClipRecord, bool]:
         """The video of a clip that is there, with another model, start or variant; -> (clip, whether it is new).
 
         Raises:
             ClipNotFound: the clip was deleted meanwhile.
-            QueueFull, StorageFull: as `submit`.
+            QueueFull, QuotaReached, StorageFull: as `submit`.
         """
         received = Received(self._library.lend(record.id), record.sha256, record.bytes)
-        return self.submit(received, filename=record.filename, model=model, start_s=start_s, variant=variant)
+        return self.submit(
+            received, filename=record.filename, model=model, start_s=start_s, variant=variant, client=client
+        )
 
     def cancel(self, clip_id: str) -> ClipRecord:
         """Stop the clip: at once when queued, at its next report when running. Cancelling twice is no error.
@@ -165,3 +192,10 @@ class JobQueue:
         query = sa.select(sa.func.count()).select_from(clips).where(clips.c.state.in_(ACTIVE))
         if connection.execute(query).scalar_one() > count:
             raise QueueFull(self._limit)
+
+    def _ensure_quota(self, connection: Connection, client: str | None, more: int) -> None:
+        if client is None or self._clips_per_client is None:
+            return
+        query = sa.select(sa.func.count()).select_from(clips).where(clips.c.client == client)
+        if connection.execute(query).scalar_one() + more > self._clips_per_client:
+            raise QuotaReached(self._clips_per_client)

@@ -12,8 +12,9 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.library import remove_path
+from app.metrics import JobMetrics, worker_file
 from app.problems import FULL, StorageFull
-from nonlocal_core.errors import LensError, UnknownModel
+from nonlocal_core.errors import LensError, UnknownModel, VideoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,6 +62,7 @@ class Task:
         models: by the name that clips carry.
         analyse: the analysis itself.
         errands: other work of this process by the name of its workflow, see workflow.py.
+        metrics: hears how jobs went; nobody does when None.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class Task:
         models: Mapping[str, Any],
         analyse: Analyse,
         errands: Mapping[str, Callable[[str], None]] | None = None,
+        metrics: JobMetrics | None = None,
     ) -> None:
         self._library = library
         self._store = store
         self._models = models
         self._analyse = analyse
         self.errands = errands or {}
+        self._metrics = metrics or JobMetrics()
         self.current: ClipRecord | None = None
 
     def run(self, clip_id: str) -> None:
@@ -84,23 +88,34 @@ class Task:
         if record is None:
             return
         self.current = record
+        began, outcome = time.monotonic(), "done"
         try:
             self._clear_partials(record)
             if record.attempts > MAX_ATTEMPTS:
-                self._fail(record, "WorkerDied", _died(record))
+                outcome = "WorkerDied"
+                self._fail(record, outcome, _died(record))
             else:
                 self._work(record)
         except Cancelled:
+            outcome = "cancelled"
             self._clear_partials(record)
             self._clear_if_cancelled(record)
         except LensError as error:
-            self._fail(record, type(error).__name__, str(error))
+            outcome = type(error).__name__
+            self._fail(record, outcome, str(error))
+            if isinstance(error, VideoError):
+                self._metrics.rejected(outcome)
         except Exception as error:  # a job must end: whatever a video makes the code do is this clip's failure
             # When the failure does not count, the clip was deleted under our hands: then missing files are no news.
-            if self._fail(record, *_reason(record, error)):
+            reason = _reason(record, error)
+            outcome = reason[0]
+            if self._fail(record, *reason):
                 log.exception("clip %s failed", clip_id)
         finally:
             self.current = None
+        seconds = time.monotonic() - began
+        log.info("clip %s: %s after %.2f s, attempt %d", clip_id, outcome, seconds, record.attempts)
+        self._metrics.ended("analysis", outcome, seconds)
         if self._library.find(clip_id) is None:  # deleted while we wrote
             remove_path(self._library.folder(clip_id))
 
@@ -108,7 +123,7 @@ class Task:
         model = self._models.get(record.model)
         if model is None:
             raise UnknownModel(record.model, tuple(self._models))
-        report = Reporter(self._library, record)
+        report = Reporter(self._library, record, self._metrics)
         analysis = self._analyse(
             self._library.video(record.id), model, start_s=record.start_s, variant=record.variant, progress=report
         )
@@ -116,6 +131,7 @@ class Task:
         report("write", report.fraction)  # the last moment to stop: what follows is short
         manifest = self._store.write(record.id, analysis, provenance)
         details = manifest.model_dump(mode="json", include=DETAILS)
+        report.leave()
         if not self._library.finish(record.id, record.attempts, details):
             raise Cancelled
 
@@ -137,11 +153,12 @@ class Task:
 class Reporter:
     """Progress of one attempt, thinned out; raises Cancelled when the attempt no longer counts."""
 
-    def __init__(self, library: Library, record: ClipRecord) -> None:
+    def __init__(self, library: Library, record: ClipRecord, metrics: JobMetrics) -> None:
         self._library = library
         self._record = record
+        self._metrics = metrics
         self._stage = ""
-        self._next = 0.0
+        self._entered = self._next = 0.0
         self.fraction = 0.0
 
     def __call__(self, stage: str, fraction: float) -> None:
@@ -150,33 +167,71 @@ class Reporter:
         now = time.monotonic()
         if stage == self._stage and now < self._next:
             return
+        if stage != self._stage:
+            self.leave()
+            self._entered = now
         self._stage, self._next = stage, now + REPORT_EVERY_S
         if not self._library.report(self._record.id, self._record.attempts, stage, fraction):
             raise Cancelled
 
+    def leave(self) -> None:
+        """The stage has ended."""
+        if self._stage:
+            self._metrics.stage(self._stage, time.monotonic() - self._entered)
+
 
 def load_task(settings: WorkerSettings, library: Library) -> Task:
     """The real thing: loads every model of the settings once. Only the worker calls this, so only it loads torch."""
+    import torch
+
     import nonlocal_core
     from app.jobs.cut_task import CutTask
+    from app.jobs.cuts import CutShelf
     from app.jobs.film_task import FilmTask
+    from app.jobs.films import FilmShelf
     from app.jobs.workflow import CUT, FILM
     from nonlocal_core.affinity.store import AffinityStore
     from nonlocal_core.analysis import analyse
+    from nonlocal_core.video.isolation import watch_children
     from nonlocal_core.zoo.cards import card_of, cards_of
 
     folder = settings.models_folder
-    models = {card_of(name, folder).name: nonlocal_core.load_model(name, models=folder) for name in settings.models}
+    device = "cuda" if torch.cuda.is_available() else "cpu"  # the first GPU that CUDA_VISIBLE_DEVICES leaves
+    models = {
+        card_of(name, folder).name: nonlocal_core.load_model(name, models=folder).to(device) for name in settings.models
+    }
     store = AffinityStore(library.root)
+    metrics = JobMetrics(worker_file(settings.data, settings.executor))
     one_at_a_time = threading.Lock()  # a cut hooks into the very model that an analysis would run meanwhile
 
     def analyse_alone(video: Path, model: Any, **options: Any) -> Any:
-        with one_at_a_time:
+        with one_at_a_time, watch_children(metrics.child_ended):
             return analyse(video, model, **options)
 
-    cuts = CutTask(library, models, one_at_a_time)
-    films = FilmTask(library, store, cards_of(settings.models, folder))
-    return Task(library, store, models, analyse_alone, {CUT: cuts.run, FILM: films.run})
+    cuts, cut_shelf = CutTask(library, models, one_at_a_time), CutShelf(library)
+    films, film_shelf = FilmTask(library, store, cards_of(settings.models, folder)), FilmShelf(library)
+    errands = {
+        CUT: _watched("cut", cuts.run, lambda clip, cut: cut_shelf.find(clip, cut), metrics),
+        FILM: _watched("film", films.run, lambda clip, film: film_shelf.find(clip, film), metrics),
+    }
+    return Task(library, store, models, analyse_alone, errands, metrics)
+
+
+def _watched(
+    kind: str, run: Callable[[str], None], find: Callable[[str, str], Any], metrics: JobMetrics
+) -> Callable[[str], None]:
+    """`run`, and a word to the log and to `metrics` about each errand; `find(clip, errand)` knows how it ended."""
+
+    def errand(job: str) -> None:
+        began = time.monotonic()
+        run(job)
+        clip_id, _, errand_id = job.partition("/")
+        found, seconds = find(clip_id, errand_id), time.monotonic() - began
+        outcome = found.state if found is not None else "forgotten"
+        log.info("%s %s: %s after %.2f s", kind, job, outcome, seconds)
+        metrics.ended(kind, outcome, seconds)
+
+    return errand
 
 
 def _died(record: ClipRecord) -> str:

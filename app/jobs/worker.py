@@ -1,14 +1,14 @@
-"""The worker process: `python -m app.jobs.worker FACTORY`, started by supervisor.py and by nobody else.
+"""The worker process: `python -m app.jobs.worker FACTORY`, started by supervisor.py, or `nonlocal-lens worker`.
 
-Its standard input carries the settings as one line of JSON and then stays open as a lifeline: end of file means
-that the server is gone, however it went. Its standard output carries one word, "ready", when jobs are taken.
+Under a supervisor its standard input carries the settings as one line of JSON and then stays open as a lifeline: end
+of file means that the server is gone, however it went. Its standard output carries one word, "ready", when jobs are
+taken. By itself (`run_alone`) it has its settings from the command line and says by heartbeat.py that it lives.
 """
 
 from __future__ import annotations
 
 import fcntl
 import importlib
-import logging
 import os
 import signal
 import socket
@@ -21,8 +21,10 @@ from pydantic import BaseModel
 
 from app.database import open_database
 from app.jobs import workflow
+from app.jobs.heartbeat import Heart
 from app.jobs.queue import JobQueue
 from app.library import Library
+from app.logs import Style, set_up_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +46,9 @@ class WorkerSettings(BaseModel, frozen=True):
     models_folder: Path
     ttl_s: float | None
     queue_limit: int
+    log: Style = "human"
+    worker: bool = True
+    name: str = "worker-0"
 
     @property
     def executor(self) -> str:
@@ -51,7 +56,12 @@ class WorkerSettings(BaseModel, frozen=True):
 
         Machines that share a database need names of their own, or each would take the other's jobs for lost.
         """
-        return "worker-0" if self.database_url is None else f"worker-0@{socket.gethostname()}"
+        return self.name if self.database_url is None else f"{self.name}@{socket.gethostname()}"
+
+    @property
+    def beats(self) -> bool:
+        """Whether others must be told that this worker lives: not where it is the only one and supervised."""
+        return self.database_url is not None or not self.worker
 
 
 class Worker:
@@ -60,12 +70,15 @@ class Worker:
     def __init__(self, settings: WorkerSettings, factory: TaskFactory) -> None:
         engine = open_database(settings.data, settings.database_url)
         # Held until the process is gone: two under one name would each take the other's jobs for lost.
-        self._lock = _lock(settings.data / f"{settings.executor}.lock")
+        sign = settings.data / f"{settings.executor}.lock"
+        self._lock = _lock(sign)
         self._library = Library(engine, settings.data)
         self._task = factory(settings, self._library)
         queue = JobQueue(engine, self._library, limit=settings.queue_limit, ttl_s=settings.ttl_s)
         queue.reconcile()
         workflow.launch(engine, settings.executor, {workflow.WORKFLOW: self._task.run, **self._task.errands})
+        if settings.beats:
+            Heart(engine, settings.executor, sign)
 
     def stop(self, grace_s: int) -> None:
         """End the process with status 0; a job that runs gets `grace_s` to finish and is queued again otherwise."""
@@ -85,8 +98,8 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle; it stops us then
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))  # while loading there is nothing to put in order
     say, lifeline = _own_pipes()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
     settings = WorkerSettings.model_validate_json(lifeline.readline())
+    set_up_logs(settings.log, "worker")
     loaded, told_to_stop, gone = threading.Event(), threading.Event(), threading.Event()
 
     def watch_lifeline() -> None:
@@ -97,14 +110,33 @@ def main(arguments: list[str]) -> None:
         told_to_stop.set()
 
     threading.Thread(target=watch_lifeline, daemon=True).start()
-    module, _, name = arguments[0].partition(":")
-    worker = Worker(settings, getattr(importlib.import_module(module), name))
+    worker = Worker(settings, _factory(arguments[0]))
     loaded.set()
     signal.signal(signal.SIGTERM, lambda _number, _frame: told_to_stop.set())
     say.write("ready\n")
     say.flush()
     told_to_stop.wait()
     worker.stop(0 if gone.is_set() else GRACE_S)
+
+
+def run_alone(settings: WorkerSettings, *, task: str) -> None:
+    """Run until SIGTERM or Ctrl-C; ends the process with status 0. `task` is as in supervisor.py."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: os._exit(0))
+    set_up_logs(settings.log, settings.name)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    told_to_stop = threading.Event()
+    worker = Worker(settings, _factory(task))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: told_to_stop.set())
+    print(f"Nonlocal Lens: {settings.executor} takes jobs   (Ctrl-C stops it)", flush=True)
+    told_to_stop.wait()
+    worker.stop(GRACE_S)
+
+
+def _factory(task: str) -> TaskFactory:
+    module, _, name = task.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _own_pipes() -> tuple[IO[str], IO[str]]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from dbos import DBOS, DBOSClient
 
+from app.logs import working_on
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -23,7 +25,9 @@ APPLICATION = "nonlocal-lens"
 VERSION = "1"
 WORKFLOW, CUT, FILM = "analyse_clip", "cut_clip", "film_clip"
 QUEUES = {WORKFLOW: "analyses", CUT: "cuts", FILM: "films"}  # a short errand does not wait behind every analysis
-POLLING_S = 0.1  # a queued job starts within this and a few ms
+# A queued job starts within this and a few ms. DBOS has no other way to see one: its LISTEN/NOTIFY is not for queues,
+# and each queue looked at ten times a second costs the idle worker 3 % of a core.
+POLLING_S = {WORKFLOW: 0.1, CUT: 0.5, FILM: 0.5}
 # A job that kills its worker is given up by task.py, which counts in the clips table; DBOS's own limit must be
 # looser, because DBOS also counts the starts of a worker that was merely told to stop.
 DBOS_ATTEMPTS = 20
@@ -50,7 +54,7 @@ def launch(engine: Engine, executor_id: str, runs: Mapping[str, Callable[[str], 
     # Before the launch, for DBOS looks for new queues only once a second. A limit per worker and not a global one,
     # which would let a dead worker's job block the queue.
     for workflow in runs:
-        client.register_queue(QUEUES[workflow], worker_concurrency=1, polling_interval_sec=POLLING_S)
+        client.register_queue(QUEUES[workflow], worker_concurrency=1, polling_interval_sec=POLLING_S[workflow])
     client.destroy()
     config: DBOSConfig = {
         "name": APPLICATION,
@@ -70,7 +74,8 @@ def launch(engine: Engine, executor_id: str, runs: Mapping[str, Callable[[str], 
 def _declare(workflow: str, run: Callable[[str], None]) -> None:
     @DBOS.workflow(name=workflow, max_recovery_attempts=DBOS_ATTEMPTS)
     def job(argument: str) -> None:  # pyright: ignore[reportUnusedFunction]  # DBOS finds it by name
-        run(argument)
+        with working_on(argument):
+            run(argument)
 
 
 def stop(grace_s: int) -> None:

@@ -6,9 +6,11 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Response
 
+from app.metrics import CONTENT_TYPE
 from app.schemas import API, LimitsOut, ModelsOut, VersionOut
 from app.services import Ask, Services
 from nonlocal_core.video.info import CONTAINERS, DecodeLimits
+from nonlocal_core.video.probe import ffmpeg_version
 
 router = APIRouter(tags=["server"])
 
@@ -19,26 +21,35 @@ def list_models(services: Ask) -> ModelsOut:
     return ModelsOut(models=services.models_out())
 
 
-def version_of(services: Services) -> VersionOut:
-    """The server's version and limits."""
+def limits_of(services: Services) -> LimitsOut:
+    """What an upload must keep to."""
     limits = DecodeLimits()
-    return VersionOut(
-        version=version("nonlocal-lens"),
-        limits=LimitsOut(
-            upload_bytes=services.settings.upload_limit_bytes,
-            video_seconds=limits.seconds,
-            video_frames=limits.frames,
-            video_pixels=limits.pixels,
-            queue=services.settings.queue_limit,
-            containers=list(CONTAINERS),
-        ),
+    return LimitsOut(
+        upload_bytes=services.settings.upload_limit_bytes,
+        video_seconds=limits.seconds,
+        video_frames=limits.frames,
+        video_pixels=limits.pixels,
+        queue=services.settings.queue_limit,
+        containers=list(CONTAINERS),
     )
 
 
 @router.get("/version")
 def read_version(services: Ask) -> VersionOut:
-    """The server's version, and what an upload must keep to."""
-    return version_of(services)
+    """The server's version, what it is built on, its models' files, and what an upload must keep to."""
+    return VersionOut(
+        version=version("nonlocal-lens"),
+        limits=limits_of(services),
+        ffmpeg=ffmpeg_version(),
+        torch=version("torch"),
+        models=services.weights(),
+    )
+
+
+@router.get("/metrics", response_class=Response)
+def read_metrics(services: Ask) -> Response:
+    """Numbers for Prometheus: requests, queue, jobs and their stages, refused videos, memory."""
+    return Response(services.metrics.text(), media_type=CONTENT_TYPE)
 
 
 @router.get("/healthz")

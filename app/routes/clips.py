@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from app.errors import error_body
 from app.jobs.feed import Watch
 from app.library import ClipRecord
+from app.quotas import client_of
 from app.schemas import API, BlockOut, BlocksOut, ClipOut, ClipsOut, OverviewOut, PredictionsOut
 from app.services import AnyClip, Ask, DoneClip, Services
 from app.uploads import Body, Received
@@ -65,14 +66,25 @@ async def upload_clip(
     The same bytes for the same model and start are the same clip: 200 instead of 202.
     """
     body, limit = Body(request.receive), services.settings.upload_limit_bytes
+    client = client_of(request)
     try:
         chosen = chosen_model(services, model)
-        await asyncio.to_thread(services.queue.ensure_room)
+        await admit(services, client)
         received = await services.receiver.receive(body.chunks(), limit)
     except LensError:
         await body.forget(limit)
         raise
-    return await submit(services, received, filename, chosen, start_s)
+    return await submit(services, received, filename, chosen, start_s, client)
+
+
+async def admit(services: Services, client: str) -> None:
+    """One more clip of that client, before it is received.
+
+    Raises:
+        TooManyUploads, QuotaReached: the client's own limits. QueueFull: everybody's.
+    """
+    services.turns.take(client)
+    await asyncio.to_thread(services.queue.ensure_room, client)
 
 
 def chosen_model(services: Services, name: str | None) -> str:
@@ -86,10 +98,12 @@ def chosen_model(services: Services, name: str | None) -> str:
     return name or services.default_model
 
 
-async def submit(services: Services, received: Received, filename: str, model: str, start_s: float) -> Response:
+async def submit(
+    services: Services, received: Received, filename: str, model: str, start_s: float, client: str
+) -> Response:
     """A received file becomes a clip."""
     submitted = await asyncio.to_thread(
-        services.queue.submit, received, filename=filename, model=model, start_s=start_s
+        services.queue.submit, received, filename=filename, model=model, start_s=start_s, client=client
     )
     return answer(services, submitted)
 
@@ -127,7 +141,12 @@ def delete_clip(record: AnyClip, services: Ask) -> None:
     responses={200: {"model": ClipOut, "description": "known already"}, **errors(404, 422, 429, 507)},
 )
 async def analyse_again(
-    record: AnyClip, services: Ask, model: ModelName = None, start_s: StartOfClip = None, variant: VariantName = None
+    record: AnyClip,
+    request: Request,
+    services: Ask,
+    model: ModelName = None,
+    start_s: StartOfClip = None,
+    variant: VariantName = None,
 ) -> Response:
     """The same video with another model, start or null model, without a second upload; the clip's own unless given.
 
@@ -136,9 +155,12 @@ async def analyse_again(
     chosen = chosen_model(services, model or record.model)
     taken = record.variant if variant is None else variant
     ensure_fits(taken, (block.kind for block in services.cards[chosen].spec.blocks))
-    await asyncio.to_thread(services.queue.ensure_room)
+    client = client_of(request)
+    await admit(services, client)
     start = record.start_s if start_s is None else start_s
-    submitted = await asyncio.to_thread(services.queue.submit_again, record, model=chosen, start_s=start, variant=taken)
+    submitted = await asyncio.to_thread(
+        services.queue.submit_again, record, model=chosen, start_s=start, variant=taken, client=client
+    )
     return answer(services, submitted)
 
 

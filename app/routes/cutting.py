@@ -48,6 +48,12 @@ def read_cut(clip_id: DoneClip, cut_id: CutId, services: Ask) -> CutOut:
     return CutOut.of(clip_id, services.cuts.get(clip_id, cut_id))
 
 
+@router.post("/{cut_id}/cancel", responses=errors(404, 409))
+def cancel_cut(clip_id: DoneClip, cut_id: CutId, services: Ask) -> CutOut:
+    """Drop a cut that waits or runs; one that has ended stays as it is. The same wish later is made after all."""
+    return CutOut.of(clip_id, services.cuts.cancel(clip_id, cut_id))
+
+
 def _submit(services: Services, clip_id: str, cut: Cut) -> tuple[StoredCut, bool]:
     """Check the cut against what is stored of the clip, so that a job is only made of one that can run."""
     blocks = {block.name: block for block in services.store.manifest(clip_id).blocks}

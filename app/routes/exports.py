@@ -10,9 +10,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Query as Parameters
 
 from app.home import take_home
+from app.questions import QueryIn
 from app.routes.clips import FOR_EVER, errors
 from app.routes.figures import named
-from app.schemas import API, BlockName, QueryIn
+from app.schemas import API, BlockName
 from app.services import Ask, DoneClip
 from nonlocal_core.affinity.export import answer_npz, arrows_csv, field_npz, values_csv
 from nonlocal_core.affinity.query import answer

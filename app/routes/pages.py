@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+from importlib.metadata import version
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.pages import error_page, page
 from app.problems import UploadTooLarge
-from app.routes.about import version_of
-from app.routes.clips import analyse_again, chosen_model, list_clips, submit
+from app.quotas import client_of
+from app.routes.about import limits_of
+from app.routes.clips import admit, analyse_again, chosen_model, list_clips, submit
 from app.schemas import API
 from app.services import AnyClip, Ask, Services
 from app.uploads import Body
@@ -25,13 +26,12 @@ FORM_OVERHEAD_BYTES = 100_000  # boundaries and headers of a multipart body arou
 @router.get("/")
 def gallery(request: Request, services: Ask) -> Response:
     """The first page: upload, and the clips that are there."""
-    about = version_of(services)
     clips = list_clips(services).model_dump(mode="json")["clips"]
     return page(
         request,
         "gallery.html",
-        version=about.version,
-        limits=about.limits.model_dump(),
+        version=version("nonlocal-lens"),
+        limits=limits_of(services).model_dump(),
         models=[model.model_dump(mode="json") for model in services.models_out()],
         clips=clips,
     )
@@ -45,7 +45,7 @@ def clip_page(request: Request, record: AnyClip, services: Ask) -> Response:
     return page(
         request,
         "clip.html",
-        version=version_of(services).version,
+        version=version("nonlocal-lens"),
         clip=services.clip_out(record).model_dump(mode="json"),
         model=services.cards.get(record.model),
         siblings=siblings,
@@ -59,7 +59,7 @@ def clip_page(request: Request, record: AnyClip, services: Ask) -> Response:
 async def again_form(request: Request, record: AnyClip, services: Ask) -> Response:
     """Another network for the same video, asked by a form; then on to the new clip's page."""
     async with request.form(max_files=0, max_fields=1) as form:
-        answer = await analyse_again(record, services, str(form["model"]) if "model" in form else None)
+        answer = await analyse_again(record, request, services, str(form["model"]) if "model" in form else None)
     return _to_clip(answer)
 
 
@@ -81,9 +81,10 @@ async def upload_form(request: Request, services: Ask) -> Response:
                 yield piece
 
         model = chosen_model(services, str(form["model"]) if "model" in form else None)
-        await asyncio.to_thread(services.queue.ensure_room)
+        client = client_of(request)
+        await admit(services, client)
         received = await services.receiver.receive(chunks(), limit)
-        answer = await submit(services, received, file.filename or "video", model, start_s=0.0)
+        answer = await submit(services, received, file.filename or "video", model, 0.0, client)
     return _to_clip(answer)
 
 

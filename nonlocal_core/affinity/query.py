@@ -17,8 +17,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow, fewest_indices, top_indices
-from nonlocal_core.affinity.field import AffinityField, Direction, Floats
+from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow, Indices, fewest_indices, top_indices
+from nonlocal_core.affinity.field import WHOLE, AffinityField, Direction, Floats
 from nonlocal_core.errors import InvalidQuery
 from nonlocal_core.geometry import ClipPoint, Grid, GridPoint, Span, cell_at, cell_of, flat_index, span_of
 
@@ -120,21 +120,32 @@ def answer(field: AffinityField, query: Query, frames: int) -> Answer:
         PointOutsideClip, InvalidQuery: the question does not fit the clip or the block.
     """
     cells = query.cells(field, frames)
-    rows = np.stack([_values(field, cell, query) for cell in cells])  # [N, A]
-    values = rows.mean(0, dtype=np.float64).astype(np.float32) if query.pool == "mean" else rows.max(0)  # [A]
-    if len(rows) == 1 or query.pool != "each":
-        rows = values[None]
-    seen = np.flatnonzero(_allowed(field, cells, query, frames))
-    pairs = rows[:, seen].ravel()
-    best = top_indices(pairs, query.k) if query.mass is None or not len(pairs) else fewest_indices(pairs, query.mass)
+    values, pairs = _pooled(
+        [_values(field, cell, query) for cell in cells], query.pool
+    )  # [A], [N, A] with N = 1 or all
+    seen = _allowed(field, cells, query, frames)
+    each = pairs.shape[1] if seen is None else len(seen)  # answers there may be to each asking cell
+    flat = (pairs if seen is None else pairs[:, seen]).ravel()
+    best = top_indices(flat, query.k) if query.mass is None or not len(flat) else fewest_indices(flat, query.mass)
+    weights = flat[best]
     order: list[int] = best.tolist()
-    masses: list[float] = (np.cumsum(pairs[best], dtype=np.float64) / len(rows)).tolist()
+    masses: list[float] = (np.cumsum(weights, dtype=np.float64) / len(pairs)).tolist()
+    places: list[int] = (best % each if seen is None else seen[best % each]).tolist() if order else []
     grid = field.answering_grid(query.direction)
     arrows = [
-        Arrow(rank, cells[n // len(seen)], cell_of(grid, int(seen[n % len(seen)])), float(pairs[n]), mass)
-        for rank, (n, mass) in enumerate(zip(order, masses, strict=True), 1)
+        Arrow(rank, cells[n // each], cell_of(grid, place), weight, mass)
+        for rank, (n, place, weight, mass) in enumerate(zip(order, places, weights.tolist(), masses, strict=True), 1)
     ]
     return Answer(cells, values, arrows)
+
+
+def _pooled(rows: list[Floats], pool: Pool) -> tuple[Floats, Floats]:
+    """The values of one map [A], and the values that arrows are chosen from: that map, or each cell's own [N, A]."""
+    if len(rows) == 1:
+        return rows[0], rows[0][None]
+    every = np.stack(rows)  # [N, A]
+    values = every.mean(0, dtype=np.float64).astype(np.float32) if pool == "mean" else every.max(0)
+    return values, every if pool == "each" else values[None]
 
 
 def box_span(grid: Grid, cells: list[GridPoint], frames: int) -> Span:
@@ -159,8 +170,10 @@ def _values(field: AffinityField, cell: GridPoint, query: Query) -> Floats:
     return values * (field.carried[flat_index(field.key_grid, cell)] if own else field.carried)
 
 
-def _allowed(field: AffinityField, cells: list[GridPoint], query: Query, frames: int) -> NDArray[np.bool_]:
-    """Which answering cells may be answers: [A]."""
+def _allowed(field: AffinityField, cells: list[GridPoint], query: Query, frames: int) -> Indices | None:
+    """The answering cells that may be answers, flat and rising; None when all may."""
+    if query.when == "all" and query.near is None and field.groups == WHOLE:
+        return None
     grid = field.answering_grid(query.direction)
     asked = box_span(field.asking_grid(query.direction), cells, frames)
     first = -(-np.arange(grid.t) * frames // grid.t)  # [T], as `span_of` has it
@@ -177,7 +190,7 @@ def _allowed(field: AffinityField, cells: list[GridPoint], query: Query, frames:
     reached = np.zeros_like(flat)
     for cell in cells:
         reached[field.reach(cell, query.direction)] = True
-    return flat & reached
+    return np.flatnonzero(flat & reached)
 
 
 def _wanted(first: NDArray[np.intp], last: NDArray[np.intp], asked: Span, when: str) -> NDArray[np.bool_]:

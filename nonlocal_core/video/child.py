@@ -48,7 +48,7 @@ def serve(control_file: int) -> None:
         elif message.startswith(FINISH):
             pid = int(message[1:])
             children.remove(pid)
-            control.send(str(end(pid)).encode())
+            control.send(b"%d %d" % end(pid))
         else:
             break
     for pid in children:
@@ -69,10 +69,11 @@ def fork_child(control: socket.socket, file: int, replies: int) -> int:
     return pid
 
 
-def end(pid: int) -> int:
-    """Kills the child if it still runs; its exit status, negative for the signal that ended it."""
+def end(pid: int) -> tuple[int, int]:
+    """Kills the child if it still runs; its exit status, negative for the signal that ended it, and most bytes held."""
     os.kill(pid, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, status, usage = os.wait4(pid, 0)
+    return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
 
 
 def work(file: int, replies: int) -> NoReturn:

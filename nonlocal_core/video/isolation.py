@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def call(task: str, path: Path, limits: DecodeLimits, *, most_bytes: int = 0, **
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
-            child = start_child(path, theirs)
+            child = start_child(path, theirs, task)
         try:
             ours.settimeout(limits.wall_s)
             ours.sendall(json.dumps({"task": task, "limits": asdict(limits), "arguments": arguments}).encode() + b"\n")
@@ -141,16 +141,36 @@ def death(status: int, limits: DecodeLimits) -> VideoError:
 class Child:
     """A running child, by its process id."""
 
-    def __init__(self, process: DecoderProcess, pid: int) -> None:
+    def __init__(self, process: DecoderProcess, pid: int, task: str) -> None:
         self._process = process
         self._pid = pid
+        self._task = task
         self._status: int | None = None
 
     def finish(self) -> int:
         """Ends it, if it still runs; its exit status."""
         if self._status is None:
-            self._status = int(self._process.ask(FINISH + str(self._pid).encode()) or -signal.SIGKILL)
+            status, _, peak_bytes = self._process.ask(FINISH + str(self._pid).encode()).partition(b" ")
+            self._status = int(status or -signal.SIGKILL)
+            for observe in _observers:
+                observe(self._task, int(peak_bytes or 0))
         return self._status
+
+
+_observers: list[Callable[[str, int], None]] = []
+
+
+@contextlib.contextmanager
+def watch_children(observe: Callable[[str, int], None]) -> Generator[None]:
+    """While open, `observe(task, peak_bytes)` hears of each child that ends: the most memory it held, shared pages too.
+
+    0 bytes when the decoder process died with it.
+    """
+    _observers.append(observe)
+    try:
+        yield
+    finally:
+        _observers.remove(observe)
 
 
 class DecoderProcess:
@@ -217,7 +237,7 @@ def stop_decoder_process() -> None:
     _current = None
 
 
-def start_child(path: Path, replies: socket.socket) -> Child:
+def start_child(path: Path, replies: socket.socket, task: str) -> Child:
     """A child that holds the file and the socket; the decoder process is started anew when it has died."""
     file = open_plain_file(path)
     try:
@@ -230,7 +250,7 @@ def start_child(path: Path, replies: socket.socket) -> Child:
         os.close(file)
     if not answer:
         raise DecoderFault("the isolated decoder does not start; see its messages above")
-    return Child(process, int(answer))
+    return Child(process, int(answer), task)
 
 
 def open_plain_file(path: Path) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,14 @@ def probe_video(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> VideoInfo:
     """
     replies = list(call("probe", Path(path), limits))
     return checked(replies[0][0] if replies else {})
+
+
+@functools.cache
+def ffmpeg_version() -> str:
+    """The version of the FFmpeg inside PyAV, asked of a process of its own: this one never loads it."""
+    code = "import av; print(av.ffmpeg_version_info)"
+    answer = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "unknown"
 
 
 def checked(header: dict[str, Any]) -> VideoInfo:

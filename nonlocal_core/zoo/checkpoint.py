@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import ValidationError
 
 from nonlocal_core import tensor_file
 from nonlocal_core.errors import UnreadableCheckpoint
@@ -87,7 +86,7 @@ def read_header(path: Path) -> Header:
             )
         spec = ModelSpec.model_validate_json(metadata["spec"])
         return Header(spec, tuple(json.loads(metadata["labels"])), dict(json.loads(metadata["provenance"])))
-    except (tensor_file.NotATensorFile, OSError, KeyError, ValidationError, json.JSONDecodeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RecursionError) as error:  # any of them, of a header that lies
         raise UnreadableCheckpoint(f"{path.name} cannot be read as a model file: {error}") from error
 
 

@@ -36,9 +36,10 @@ export function analyseFrom({id, model, variant}, startS) {
 export function analyseVariant({id, model, start_s: startS}, variant) {
   return json(`${clipUrl(id)}/again?${new URLSearchParams({model, start_s: startS, variant})}`, {method: 'POST'});
 }
-/** Ask for a cut {block, keys, queries}; then follow it with readCut() until its state is done or failed. */
-export const askCut = (id, wish) => json(`${clipUrl(id)}/cuts`, {method: 'POST', body: JSON.stringify(wish)});
+/** Ask for a cut {block, keys, queries}; then follow it with readCut() until its state is done, failed or cancelled. */
+export const askCut = (id, wish) => json(`${clipUrl(id)}/cuts`, sent(wish));
 export const readCut = ({url}) => json(url);
+export const cancelCut = ({url}) => json(`${url}/cancel`, {method: 'POST'});
 export const deleteClip = (id) => request(clipUrl(id), {method: 'DELETE'});
 
 /** The top arrows of one question, as the server computes them: for posters, which load no features. */
@@ -59,7 +60,7 @@ export function figureUrl(id, kind, query, width = null) {
 
 /** Have a film made of a link, or find the one there is: {id, state, progress, error, format, file}. */
 export function askFilm(id, query, format) {
-  return json(`${clipUrl(id)}/films`, {method: 'POST', body: JSON.stringify({query, format})});
+  return json(`${clipUrl(id)}/films`, sent({query, format}));
 }
 export const readFilm = (id, film) => json(`${clipUrl(id)}/films/${film}`);
 export const cancelFilm = (id, film) => json(`${clipUrl(id)}/films/${film}/cancel`, {method: 'POST'});
@@ -103,6 +104,10 @@ export function apiError(status, text, retryAfter = null) {
 
 function clipUrl(id) {
   return `${API}/clips/${encodeURIComponent(id)}`;
+}
+
+function sent(wish) {
+  return {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(wish)};
 }
 
 async function request(url, options) {

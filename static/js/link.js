@@ -80,6 +80,7 @@ export function decodeLink(search, world) {
 const LATER = ['q', 'on', 'frames', 'n', 'step'];
 
 const READERS = {
+  __proto__: null,                                          // or a link's “constructor” would be a reader
   block: (question, text, world) => world.blocks.some(({name}) => name === text) && assign(question, {block: text}),
   dir: (question, text) => ['forward', 'reverse'].includes(text) && assign(question, {direction: text}),
   k: (question, text) => within(text, 1, MOST_ARROWS) && ask(question, {k: Number(text)}),

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 import pytest
 import sqlalchemy as sa
 
 from app.database import open_database
+from app.jobs.cut_task import CutTask
 from app.jobs.cuts import CutShelf, StoredCut
-from app.library import Library
+from app.library import Library, NewClip
+from app.uploads import Received
 from nonlocal_core.affinity.cut import Cut
 from tests.server import LensServer
 
 API = "/api/v1/clips"
+AS_JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +81,7 @@ def test_the_same_wish_is_the_same_cut_in_whatever_order_its_cells_come(own):
 )
 def test_a_cut_that_makes_no_sense_is_refused_in_words(own, body, status, code):
     server, clip_id = own
-    response = server.http.post(f"{API}/{clip_id}/cuts", content=json.dumps(body))
+    response = server.http.post(f"{API}/{clip_id}/cuts", content=json.dumps(body), headers=AS_JSON)
 
     assert response.status_code == status
     assert response.json()["error"]["message"]
@@ -90,7 +94,7 @@ def test_a_cut_that_makes_no_sense_is_refused_in_words(own, body, status, code):
 def test_a_body_that_is_no_wish_is_refused_too(own, body, status):
     server, clip_id = own
 
-    assert server.http.post(f"{API}/{clip_id}/cuts", content=body).status_code == status
+    assert server.http.post(f"{API}/{clip_id}/cuts", content=body, headers=AS_JSON).status_code == status
 
 
 def test_a_cut_that_nobody_asked_for_is_not_there(own):
@@ -99,6 +103,43 @@ def test_a_cut_that_nobody_asked_for_is_not_there(own):
     for cut_id in ("0" * 24, "..%2F..%2Fvideo", "x"):
         assert server.http.get(f"{API}/{clip_id}/cuts/{cut_id}").status_code == 404
     assert server.http.post(f"{API}/{'0' * 24}/cuts", json={"block": "mixed_4f", "keys": [1]}).status_code == 404
+
+
+def test_a_cancelled_cut_is_not_made_until_it_is_asked_for_again(own):
+    server, clip_id = own
+    wish = {"block": "mixed_4b", "keys": [9]}
+    url = server.http.post(f"{API}/{clip_id}/cuts", json=wish).json()["url"]
+
+    cancelled = server.http.post(f"{url}/cancel")
+
+    assert (cancelled.status_code, cancelled.json()["state"], cancelled.json()["changes"]) == (200, "cancelled", [])
+    assert server.http.get(url).json()["state"] == "cancelled"
+    assert server.http.post(f"{API}/{clip_id}/cuts", json=wish).status_code == 202
+    assert finished(server, url)["state"] == "done"
+    assert server.http.post(f"{url}/cancel").json()["state"] == "done"
+    assert server.http.post(f"{API}/{clip_id}/cuts/{'0' * 24}/cancel").status_code == 404
+
+
+def test_a_cut_that_is_cancelled_while_the_network_runs_is_dropped(tmp_path):
+    engine = open_database(tmp_path / "data", None)
+    library = Library(engine, tmp_path / "data")
+    (tmp_path / "upload").write_bytes(b"video")
+    new = NewClip("kick.mp4", "m", 0.0, sample=False, expires_at=None)
+    clip, _ = library.add(Received(tmp_path / "upload", "ab" * 32, 5), new, lambda *_: None)
+    shelf, cut = CutShelf(library), StoredCut.of(Cut("b", (1,)))
+    shelf.write(clip.id, cut)
+
+    class Clip:
+        def without(self, _cut):
+            shelf.stop(clip.id, cut.id)
+
+    task = CutTask(library, {}, threading.Lock())
+    task._kept = clip.id, Clip()
+    task.run(f"{clip.id}/{cut.id}")
+
+    assert shelf.find(clip.id, cut.id).state == "cancelled"
+    assert shelf.let_go(clip.id, cut.id)
+    engine.dispose()
 
 
 def test_a_cut_survives_kill_9(sample, tmp_path):

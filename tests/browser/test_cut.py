@@ -72,6 +72,17 @@ def test_a_null_model_is_made_here_and_opens_with_the_same_question(bench, serve
     assert bench.locator(".card").count() == 3
 
 
+def test_a_cut_can_be_cancelled(bench):
+    bench.check("input[value=arrow]")
+    bench.click(".cut-form button[type=submit]")
+    bench.click(".cut-form button:has-text('Cancel')")
+
+    bench.wait_for_selector(".cut-state:has-text('Cancelled.')")
+    assert bench.locator(".cut-form button").count() == 1
+    assert bench.evaluate("document.activeElement.type") == "submit"
+    assert bench.locator(".cut-result").count() == 0
+
+
 @pytest.mark.parametrize("width", [375, 1280])
 def test_the_bench_is_not_wider_than_the_window(bench, width):
     bench.set_viewport_size({"width": width, "height": 900})

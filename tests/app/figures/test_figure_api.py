@@ -62,7 +62,9 @@ def test_what_is_not_there_is_refused(server, sample_id, path, status):
     ["", "{", '{"query": 5}', '{"query": "", "format": "avi"}', '{"query": "%s", "format": "gif"}' % ("a" * 5000)],
 )
 def test_a_wish_that_is_none_is_refused(server, sample_id, body):
-    assert server.http.post(f"{API}/{sample_id}/films", content=body).status_code == 422
+    response = server.http.post(f"{API}/{sample_id}/films", content=body, headers={"Content-Type": "application/json"})
+
+    assert response.status_code == 422
 
 
 def test_a_body_of_many_bytes_is_not_read_to_its_end(server, sample_id):

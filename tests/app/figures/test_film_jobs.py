@@ -101,6 +101,73 @@ def test_a_cancelled_film_stops_at_its_next_frame_and_can_be_asked_for_again(
     assert films.get(clip_id, film.id).state == "done"
 
 
+def at_look(monkeypatch, number, deed):
+    """When the job looks for the `number`th time whether it was cancelled, `deed()` was done just before."""
+    real, looks = FilmShelf.is_stopped, []
+
+    def looked(self, *film_of_clip):
+        looks.append(1)
+        if len(looks) == number:
+            deed()
+        return real(self, *film_of_clip)
+
+    monkeypatch.setattr(FilmShelf, "is_stopped", looked)
+
+
+def jobs_of(films):
+    return len(films._client.list_workflows())
+
+
+def test_a_film_that_is_cancelled_and_asked_for_again_before_its_job_looks_goes_on(films, work, clip_id, monkeypatch):
+    film, _ = films.submit(clip_id, LINK, "mp4")
+
+    def cancel_and_ask():
+        assert films.cancel(clip_id, film.id).state == "cancelled"
+        assert films.submit(clip_id, LINK, "mp4")[0].state == "running"
+
+    at_look(monkeypatch, 4, cancel_and_ask)
+    work(clip_id, film)
+
+    assert (films.get(clip_id, film.id).state, jobs_of(films)) == ("done", 1)
+
+
+def test_a_film_that_is_asked_for_again_as_its_job_stops_is_begun_again_by_that_job(
+    films, work, library, clip_id, monkeypatch
+):
+    film, _ = films.submit(clip_id, LINK, "mp4")
+    real = FilmShelf.let_go
+
+    def too_late(self, *film_of_clip):
+        assert films.submit(clip_id, LINK, "mp4") == (films.get(clip_id, film.id), True)
+        return real(self, *film_of_clip)
+
+    monkeypatch.setattr(FilmShelf, "let_go", too_late)
+    at_look(monkeypatch, 4, lambda: FilmShelf(library).stop(clip_id, film.id))
+    work(clip_id, film)
+
+    assert (films.get(clip_id, film.id).state, jobs_of(films)) == ("done", 1)
+
+
+def test_a_film_that_is_asked_for_again_when_its_job_has_stopped_but_not_ended_gets_another_job(films, work, clip_id):
+    film, _ = films.submit(clip_id, LINK, "mp4")
+    films.cancel(clip_id, film.id)
+    work(clip_id, film)  # DBOS does not know yet that it has stopped
+    assert films.get(clip_id, film.id).state == "cancelled"
+
+    again, created = films.submit(clip_id, LINK, "mp4")
+
+    assert (again.state, created, jobs_of(films)) == ("queued", True, 2)
+    work(clip_id, film)
+    assert films.get(clip_id, film.id).state == "done"
+
+
+def test_a_film_that_a_library_of_old_has_cancelled_is_still_cancelled(films, library, clip_id):
+    film, _ = films.submit(clip_id, LINK, "mp4")
+    (library.folder(clip_id) / "films" / f"{film.id}.stop").touch()
+
+    assert films.get(clip_id, film.id).state == "cancelled"
+
+
 def test_a_film_that_kills_its_worker_is_given_up(films, work, library, clip_id):
     film, _ = films.submit(clip_id, LINK, "mp4")
     FilmShelf(library).write(clip_id, film.model_copy(update={"state": "running", "attempts": 3}))
