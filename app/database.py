@@ -7,6 +7,7 @@ well; DBOS leaves an engine that it did not make as it is, so what it would set 
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS
@@ -18,8 +19,12 @@ from app.problems import DamagedDatabase
 if TYPE_CHECKING:
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 FILE_NAME = "lens.sqlite"
 BUSY_MS = 30_000  # a writer waits this long for another: DBOS's own choice for SQLite
+AWAIT_S = 60.0  # a Postgres that starts with us may need so long
+MIGRATION_LOCK = 0x64626F73  # "dbos": of two processes that start at once, one makes its tables
 
 
 def open_database(data: Path, url: str | None) -> Engine:
@@ -33,8 +38,12 @@ def open_database(data: Path, url: str | None) -> Engine:
     """
     logging.getLogger("dbos").setLevel(logging.WARNING)  # else each start tells that SQLite is for development
     if url is not None:
-        DBOS.migrate(url)
-        return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        _await(engine)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            DBOS.migrate(url)
+        return engine
     data.mkdir(parents=True, exist_ok=True)
     path = data / FILE_NAME
     engine = create_engine(f"sqlite:///{path}", pool_size=10, max_overflow=20)
@@ -51,6 +60,25 @@ def open_database(data: Path, url: str | None) -> Engine:
         finding = str(error.orig)
     engine.dispose()
     raise DamagedDatabase(path, finding)
+
+
+def _await(engine: Engine) -> None:
+    """Return once the database answers.
+
+    Raises:
+        OperationalError: it did not within `AWAIT_S`.
+    """
+    deadline = time.monotonic() + AWAIT_S
+    while True:
+        try:
+            engine.connect().close()
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("waiting for the database: %s", str(error.orig).splitlines()[0])
+            time.sleep(1)
+        else:
+            return
 
 
 def _prepare_connection(connection: Any, _record: Any) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 ACTIVE = ("queued", "running")
 FINAL = ("done", "failed", "cancelled")
 FILENAME_LENGTH = 200
+TABLES_LOCK = 0x6C656E73  # "lens": any number that is always the same
 _NO_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EXDEV)  # FAT and some network file systems, overlays
 
 metadata = sa.MetaData()
@@ -135,8 +136,8 @@ class Library:
         self._rests: dict[Path, tuple[str, float]] = {}  # without a row: how it looked, and since when
         self.root.mkdir(parents=True, exist_ok=True)
         self.uploads.mkdir(parents=True, exist_ok=True)
-        metadata.create_all(engine)
         with engine.begin() as connection:
+            make_tables(connection, metadata)
             _add_missing_columns(connection)
             row = sa.select(sa.literal(1), sa.literal(0)).where(~sa.select(counter.c.value).exists())
             connection.execute(counter.insert().from_select(["id", "value"], row))
@@ -381,6 +382,13 @@ def remove_path(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def make_tables(connection: sa.Connection, tables: sa.MetaData) -> None:
+    """Make what is missing of `tables`; of two processes that start at once, one does it, until its commit."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TABLES_LOCK})")
+    tables.create_all(connection)
 
 
 def _add_missing_columns(connection: sa.Connection) -> None:

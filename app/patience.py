@@ -1,7 +1,7 @@
-"""How long a connection may take over the head of a request: uvicorn itself would wait for ever.
+"""How long a connection may take over the head of a request, and how much of its bytes is held at once.
 
-Without it, anybody can hold as many connections half-open as the process may have files. A body may take its time: a
-large upload over a slow line is no attack, and its length and number are limited elsewhere.
+uvicorn itself would wait for ever: anybody can hold as many connections half-open as the process may have files. A
+body may take its time: a large upload over a slow line is no attack, and its length and number are limited elsewhere.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 10.0
+# asyncio reads 256 KiB at once, which h11, uvicorn and we each hold for a moment: measured with 200 uploads at once,
+# the process takes 163 MB more with it, 92 to 128 MB with this.
+READ_BYTES = 1 << 16
 
 
 class PatientProtocol(H11Protocol):
@@ -21,6 +24,7 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The clock of the first head starts with the connection."""
+        transport.max_size = READ_BYTES  # pyright: ignore[reportAttributeAccessIssue]  # of asyncio's own transports
         super().connection_made(transport)
         self._mind_the_head()
 

@@ -37,7 +37,7 @@ class Received:
 
 
 class _Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytearray, /) -> None: ...
 
 
 class UploadReceiver:
@@ -68,9 +68,9 @@ class UploadReceiver:
                         raise UploadTooLarge(limit_bytes)
                     piece += chunk
                     if len(piece) >= PIECE_BYTES:
-                        await to_thread.run_sync(_write, file, digest, bytes(piece), limiter=self._writers)
+                        await to_thread.run_sync(_write, file, digest, piece, limiter=self._writers)
                         piece.clear()
-                await to_thread.run_sync(_write, file, digest, bytes(piece), limiter=self._writers)
+                await to_thread.run_sync(_write, file, digest, piece, limiter=self._writers)
                 await to_thread.run_sync(os.fsync, file.fileno(), limiter=self._writers)
         except BaseException as error:
             path.unlink(missing_ok=True)
@@ -80,7 +80,7 @@ class UploadReceiver:
         return Received(path, digest.hexdigest(), total)
 
 
-def _write(file: BinaryIO, digest: _Digest, piece: bytes) -> None:
+def _write(file: BinaryIO, digest: _Digest, piece: bytearray) -> None:
     """Unbuffered, so that a full disk is met here and not when the file is closed; a short write goes on."""
     digest.update(piece)
     rest = memoryview(piece)

@@ -52,14 +52,16 @@ export PATH=/usr/lib/postgresql/15/bin:$PATH
 data=/var/lib/postgresql/data
 if [ ! -s $data/PG_VERSION ]; then
     echo "$POSTGRES_PASSWORD" > /tmp/password
-    initdb -D $data -U "$POSTGRES_USER" --pwfile /tmp/password --auth-local trust --auth-host scram-sha-256
+    initdb -D $data -E UTF8 --locale C.UTF-8 -U "$POSTGRES_USER" --pwfile /tmp/password \\
+        --auth-local trust --auth-host scram-sha-256
     rm /tmp/password
     echo "host all all all scram-sha-256" >> $data/pg_hba.conf
-    pg_ctl -D $data -o "-c listen_addresses=''" -w start
-    [ "$POSTGRES_DB" = "$POSTGRES_USER" ] && createdb -U "$POSTGRES_USER" "$POSTGRES_DB"
+    export PGHOST=/tmp
+    pg_ctl -D $data -o "-c listen_addresses='' -c unix_socket_directories=/tmp" -w start
+    createdb -U "$POSTGRES_USER" "$POSTGRES_DB"
     pg_ctl -D $data -m fast -w stop
 fi
-exec postgres -D $data -c "listen_addresses=*" -c unix_socket_directories=/run/postgresql
+exec postgres -D $data -c "listen_addresses=*" -c unix_socket_directories=/tmp
 """
 
 
@@ -315,6 +317,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9021)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "nonlocal-lens-image-test")
     parser.add_argument("--profile", choices=("cpu", "cluster"), help="only this stack")
+    parser.add_argument("--built", action="store_true", help="use the image that is there")
     options = parser.parse_args()
     missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
     if missing or os.geteuid():
@@ -327,8 +330,9 @@ def main() -> None:
     if not podman.has(PYTHON):
         with timed(f"stand-in for {PYTHON}"):
             make_base(options.folder)
-    with timed("image built"):
-        build_ours(options.folder)
+    if not (options.built and podman.has(OURS)):
+        with timed("image built"):
+            build_ours(options.folder)
     size = int(podman("image", "inspect", "--format", "{{.Size}}", OURS))
     base = int(podman("image", "inspect", "--format", "{{.Size}}", PYTHON))
     say(f"image {size / 1e6:.0f} MB, of which the base is {base / 1e6:.0f} MB")

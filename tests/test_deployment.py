@@ -6,11 +6,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy.exc import OperationalError
 
+from app import database
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -134,3 +137,15 @@ def test_what_the_image_leaves_out_is_not_what_it_copies():
     for name in " ".join(copied).split():
         assert (ROOT / name).exists()
         assert name not in ignored
+
+
+def test_a_process_that_starts_before_its_postgres_waits_for_it_and_gives_up_in_the_end(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(database, "AWAIT_S", 1.2)
+    began = time.monotonic()
+
+    with pytest.raises(OperationalError):
+        database.open_database(tmp_path, "postgresql://lens:secret@127.0.0.1:1/lens")
+
+    assert time.monotonic() - began > 1.2
+    assert "waiting for the database" in caplog.text
+    assert "secret" not in caplog.text

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.jobs.workflow import QUEUES, open_client
+from app.library import make_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,8 @@ class Heartbeats:
     """The beats of all workers of one database, and what this process has seen of them; for one thread."""
 
     def __init__(self, engine: Engine) -> None:
-        metadata.create_all(engine)
+        with engine.begin() as connection:
+            make_tables(connection, metadata)
         self._engine = engine
         self._seen: dict[str, Seen] = {}
 

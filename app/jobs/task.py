@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from app.library import remove_path
 from app.metrics import JobMetrics, worker_file
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Written = TypeVar("Written")
+
 MAX_ATTEMPTS = 3
+FULL_RETRY_S = 2.0
 REPORT_EVERY_S = 0.1  # each report is a synced write: ten a second look smooth and cost nothing
 PROVENANCE = ("id", "sha256", "filename", "model", "start_s", "variant")  # what a stored analysis says of its origin
 DETAILS = {"video", "frames", "notes"}  # what a clip shows of its manifest
@@ -84,7 +87,7 @@ class Task:
 
     def run(self, clip_id: str) -> None:
         """Bring the clip to a final state, whatever happens short of this process's death."""
-        record = self._library.start(clip_id)
+        record = _once_there_is_room(lambda: self._library.start(clip_id))
         if record is None:
             return
         self.current = record
@@ -137,7 +140,8 @@ class Task:
 
     def _fail(self, record: ClipRecord, code: str, message: str) -> bool:
         self._clear_partials(record)
-        return self._library.fail(record.id, record.attempts, code=code, message=message)
+        fail = self._library.fail
+        return _once_there_is_room(lambda: fail(record.id, record.attempts, code=code, message=message))
 
     def _clear_if_cancelled(self, record: ClipRecord) -> None:
         """What is stored can be asked, so an analysis that was cancelled as it was written must go."""
@@ -232,6 +236,19 @@ def _watched(
         metrics.ended(kind, outcome, seconds)
 
     return errand
+
+
+def _once_there_is_room(write: Callable[[], Written]) -> Written:
+    """The answer of `write`, which is tried until the database can be written.
+
+    A job that ended meanwhile would be lost: DBOS could not note it either, and would think that it runs for ever.
+    """
+    while True:
+        try:
+            return write()
+        except StorageFull as error:
+            log.warning("%s: waiting", error)
+            time.sleep(FULL_RETRY_S)
 
 
 def _died(record: ClipRecord) -> str:

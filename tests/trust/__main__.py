@@ -58,7 +58,9 @@ def main() -> int:
     began = time.monotonic()
     there = [path for path in files_of(chosen) if Path(path).exists()]
     if there:
-        pytest.main(["-q", "--no-header", "-p", "no:randomly", *there], plugins=[collector])
+        # What a failed test leaves open is its failure already, and must not cost the table.
+        calm = "ignore::pytest.PytestUnraisableExceptionWarning"
+        pytest.main(["-q", "--no-header", "-W", calm, *there], plugins=[collector])
     verdicts = [show(promise, collector) for promise in chosen]
     print(f"\n{verdicts.count('holds')} of {len(chosen)} hold, at scale {options.scale:g}, "
           f"in {(time.monotonic() - began) / 60:.0f} minutes")  # fmt: skip

@@ -12,9 +12,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.server import LensServer
 from tests.trust.conftest import API
 from tests.trust.films import SEEDS, mutated, write_seeds
 from tests.trust.watched import MB, Watch, descriptors, files_below, private_mb
@@ -37,8 +37,9 @@ def data():
 class Campaign:
     """Keeps `IN_FLIGHT` clips on their way and removes those that ended."""
 
-    def __init__(self, http: httpx.Client) -> None:
-        self._http = http
+    def __init__(self, server: LensServer) -> None:
+        self._server = server
+        self._http = server.http
         self._waiting: list[str] = []
         self.statuses: Counter[int] = Counter()
         self.outcomes: Counter[str] = Counter()
@@ -52,6 +53,7 @@ class Campaign:
             self.collect()
 
     def collect(self) -> None:
+        assert self._server.process.poll() is None, self._server.data.with_suffix(".log").read_text()[-3000:]
         clips = {clip["id"]: clip for clip in self._http.get(API).json()["clips"]}
         ended = [clip_id for clip_id in self._waiting if clips[clip_id]["state"] not in ("queued", "running")]
         for clip_id in ended:
@@ -74,7 +76,7 @@ def test_s4_mutated_films_make_no_server_error_leave_nothing_and_cost_no_memory(
     seeds, dice, names = write_seeds(tmp_path), random.Random(11), list(SEEDS)
     server = start_little(data, queue_limit="1000")
     pid, starts = server.process.pid, server.worker_pid()
-    campaign = Campaign(server.http)
+    campaign = Campaign(server)
     sent: set[bytes] = set()
     before = {"private": private_mb(pid), "descriptors": descriptors(pid)}
     began = time.monotonic()
@@ -86,6 +88,8 @@ def test_s4_mutated_films_make_no_server_error_leave_nothing_and_cost_no_memory(
             if content and content not in sent:
                 sent.add(content)
                 campaign.send(name, content)
+                if len(sent) % 500 == 0:
+                    print(f"{len(sent)} sent, {time.monotonic() - began:.0f} s, {dict(campaign.outcomes)}", flush=True)
             if len(sent) == min(WARM, count // 2):
                 campaign.finish()
                 before = {"private": private_mb(pid), "descriptors": descriptors(pid)}

@@ -44,9 +44,14 @@ def start_little(little_model, tmp_path_factory):
 
     def start(data: Path | None = None, **settings: str) -> LensServer:
         folder = data or tmp_path_factory.mktemp("little") / "data"
-        return LensServer(folder, models=json.dumps([str(little_model)]), **({"samples": "false"} | settings)).start()
+        started.append(LensServer(folder, models=json.dumps([str(little_model)]), **({"samples": "false"} | settings)))
+        return started[-1].start()
 
-    return start
+    started: list[LensServer] = []
+    yield start
+    for server in started:
+        if server.process.poll() is None:  # its test failed
+            server.stop()
 
 
 @pytest.fixture(scope="module")
