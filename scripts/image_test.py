@@ -310,6 +310,10 @@ def remove(podman: Podman, port: int) -> None:
     """Containers, networks and volumes of this test."""
     for profile in ("cpu", "cluster"):
         podman.compose(profile, port, "down", "--volumes", "--timeout", "5", check=False)
+    left = podman("ps", "--all", "--quiet", "--filter", f"label=io.podman.compose.project={PROJECT}").split()
+    if left:  # of a run that was killed
+        podman("rm", "--force", "--depend", "--time", "1", *left, check=False)
+        podman.compose("cluster", port, "down", "--volumes", check=False)
 
 
 def main() -> None:

@@ -30,8 +30,7 @@ def take(page, server, sample_id, request):
     page.goto(f"{server.url}/clips/{sample_id}?{request.param}")
     ready(page, request.param.split("block=")[1].split("&")[0])
     page.locator("#tab-take").click()
-    page.wait_for_selector("#as-link")
-    page.wait_for_timeout(300)
+    page.wait_for_function("document.querySelector('#as-link')?.value")
     return page
 
 
@@ -82,6 +81,7 @@ def test_copying_works_on_plain_http(take, server, sample_id):
     take.goto(f"http://lens.test:{server.port}/clips/{sample_id}?{QUESTIONS[0]}")
     ready(take, "mixed_4c")
     take.locator("#tab-take").click()
+    take.wait_for_function("document.querySelector('#as-link')?.value")
     take.get_by_label("Copy as curl").click()
     take.get_by_text("Copied", exact=True).wait_for(timeout=10_000)
 
@@ -115,7 +115,7 @@ def test_the_page_to_take_home_answers_from_a_file_with_the_network_off(page, ch
     page.goto(f"{server.url}/clips/{sample_id}?{question}")
     ready(page, "mixed_4c")
     page.locator("#tab-take").click()
-    page.wait_for_selector("[data-home]:visible")
+    page.wait_for_selector("[data-home][href]:visible")
     with page.expect_download() as download:
         page.locator("[data-home]").click()
     download.value.save_as(tmp_path / "home.html")
