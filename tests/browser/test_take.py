@@ -30,7 +30,7 @@ def take(page, server, sample_id, request):
     page.goto(f"{server.url}/clips/{sample_id}?{request.param}")
     ready(page, request.param.split("block=")[1].split("&")[0])
     page.locator("#tab-take").click()
-    page.wait_for_function("document.querySelector('#as-link')?.value")
+    page.wait_for_selector("[data-figure=svg][href]")  # set when the bench is drawn
     return page
 
 
@@ -81,7 +81,7 @@ def test_copying_works_on_plain_http(take, server, sample_id):
     take.goto(f"http://lens.test:{server.port}/clips/{sample_id}?{QUESTIONS[0]}")
     ready(take, "mixed_4c")
     take.locator("#tab-take").click()
-    take.wait_for_function("document.querySelector('#as-link')?.value")
+    take.wait_for_selector("[data-figure=svg][href]")  # set when the bench is drawn
     take.get_by_label("Copy as curl").click()
     take.get_by_text("Copied", exact=True).wait_for(timeout=10_000)
 
