@@ -202,9 +202,7 @@ def test_s14_no_json_makes_the_server_fail(little, little_id, value):
 )
 def test_s14_no_bytes_in_the_place_of_json_make_the_server_fail(little, little_id, body):
     for route in ("arrows", "cuts", "films"):
-        refused(
-            little.http.post(f"{API}/{little_id}/{route}", content=body.encode(errors="surrogatepass"), headers=AS_JSON)
-        )
+        refused(little.http.post(f"{API}/{little_id}/{route}", content=body, headers=AS_JSON))
 
 
 NUMBERS = ["nan", "inf", "-inf", "1e999", "-1", "9" * 5000, "-" + "9" * 5000, "1" + "0" * 400 + ".5", "", "%00", "0x10",
