@@ -50,10 +50,10 @@ fixtures: .venv/.dev  ## golden numbers that Python and JavaScript tests share
 
 # Browser tests drive Debian's Chromium, tests of the page's modules run in Node: 20 or newer.
 tools:
-	@if command -v chromium >/dev/null && command -v node >/dev/null && command -v pdftoppm >/dev/null; then :; \
+	@if command -v chromium >/dev/null && command -v node >/dev/null && command -v pdftoppm >/dev/null && command -v ffprobe >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -q && apt-get install -y -q --no-install-recommends chromium nodejs poppler-utils curl fonts-dejavu-core; \
-	else echo "please install what tests drive: sudo apt-get install chromium nodejs poppler-utils curl"; exit 1; fi
+		apt-get update -q && apt-get install -y -q --no-install-recommends chromium nodejs poppler-utils ffmpeg curl fonts-dejavu-core; \
+	else echo "please install what tests drive: sudo apt-get install chromium nodejs poppler-utils ffmpeg curl"; exit 1; fi
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -19,12 +19,14 @@ from app.problems import DamagedDatabase
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Connection, MetaData
+
 log = logging.getLogger(__name__)
 
 FILE_NAME = "lens.sqlite"
 BUSY_MS = 30_000  # a writer waits this long for another: DBOS's own choice for SQLite
 AWAIT_S = 60.0  # a Postgres that starts with us may need so long
-MIGRATION_LOCK = 0x64626F73  # "dbos": of two processes that start at once, one makes its tables
+TABLES_LOCK = 0x6C656E73  # "lens": of two processes that start on one Postgres, one makes tables at a time
 
 
 def open_database(data: Path, url: str | None) -> Engine:
@@ -41,7 +43,7 @@ def open_database(data: Path, url: str | None) -> Engine:
         engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
         _await(engine)
         with engine.begin() as connection:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            _wait_for_turn(connection)
             DBOS.migrate(url)
         return engine
     data.mkdir(parents=True, exist_ok=True)
@@ -88,3 +90,14 @@ def _prepare_connection(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def make_tables(connection: Connection, tables: MetaData) -> None:
+    """Make what is missing of `tables`; on Postgres nobody else makes any before this transaction ends."""
+    _wait_for_turn(connection)
+    tables.create_all(connection)
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TABLES_LOCK})")

@@ -14,15 +14,14 @@ import errno
 import secrets
 import shutil
 import time
-import unicodedata
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.schema import CreateColumn
 
+from app.clips_table import ACTIVE, FINAL, ClipRecord, NewClip, clips, counter, make_clips, record_of, shown_name
 from app.problems import FULL, ClipAlreadyFinished, ClipNotFound, StorageFull
 from nonlocal_core.durable import sync
 
@@ -30,100 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
     from app.uploads import Received
-    from nonlocal_core.variant import Variant
 
-ACTIVE = ("queued", "running")
-FINAL = ("done", "failed", "cancelled")
-FILENAME_LENGTH = 200
-TABLES_LOCK = 0x6C656E73  # "lens": any number that is always the same
 _NO_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EXDEV)  # FAT and some network file systems, overlays
-
-metadata = sa.MetaData()
-clips = sa.Table(
-    "clips",
-    metadata,
-    sa.Column("id", sa.String(24), primary_key=True),
-    sa.Column("sha256", sa.String(64), nullable=False),
-    sa.Column("filename", sa.String(FILENAME_LENGTH), nullable=False),  # shown, never used as a path
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("start_s", sa.Double, nullable=False),  # where in the video the clip starts
-    sa.Column("variant", sa.String(16), nullable=False, server_default="none"),  # a null model, see variant.py
-    sa.Column("client", sa.String(64)),  # who sent it, where quotas are set; see quotas.py
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("sample", sa.Boolean, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("stage", sa.String(16), nullable=False),
-    sa.Column("progress", sa.Double, nullable=False),
-    sa.Column("error_code", sa.Text),
-    sa.Column("error_message", sa.Text),
-    sa.Column("created_at", sa.Double, nullable=False),  # all times: seconds since 1970, UTC
-    sa.Column("started_at", sa.Double),
-    sa.Column("finished_at", sa.Double),
-    sa.Column("expires_at", sa.Double),
-    sa.Column("arrival", sa.BigInteger, nullable=False),  # revision at birth: order that a jump of the clock cannot mix
-    sa.Column("revision", sa.BigInteger, nullable=False, index=True),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("details", sa.JSON, nullable=False),
-    sa.Index("clips_by_content", "sha256", "model"),
-    sa.Index("clips_by_state", "state"),
-)
-# One row. A change increments it first: on Postgres that row's lock lets revisions commit in their order.
-counter = sa.Table(
-    "clips_revision",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("value", sa.BigInteger, nullable=False),
-)
-
-
-@dataclass(frozen=True)
-class NewClip:
-    """What is asked of an upload; `filename` is as the user sent it, `expires_at` None for ever."""
-
-    filename: str
-    model: str
-    start_s: float
-    sample: bool
-    expires_at: float | None
-    variant: Variant = "none"
-    client: str | None = None
-
-
-@dataclass(frozen=True)
-class ClipRecord:
-    """One row of `clips`; times in seconds since 1970, `progress` in [0, 1], `details` as the analysis told them."""
-
-    id: str
-    sha256: str
-    filename: str
-    model: str
-    start_s: float
-    variant: Variant
-    bytes: int
-    sample: bool
-    state: str
-    stage: str
-    progress: float
-    error_code: str | None
-    error_message: str | None
-    created_at: float
-    started_at: float | None
-    finished_at: float | None
-    expires_at: float | None
-    arrival: int
-    revision: int
-    attempts: int
-    details: dict[str, Any]
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing will change any more."""
-        return self.state in FINAL
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether its analysis is there or may still come."""
-        return self.state in (*ACTIVE, "done")
 
 
 class Library:
@@ -137,10 +44,7 @@ class Library:
         self.root.mkdir(parents=True, exist_ok=True)
         self.uploads.mkdir(parents=True, exist_ok=True)
         with engine.begin() as connection:
-            make_tables(connection, metadata)
-            _add_missing_columns(connection)
-            row = sa.select(sa.literal(1), sa.literal(0)).where(~sa.select(counter.c.value).exists())
-            connection.execute(counter.insert().from_select(["id", "value"], row))
+            make_clips(connection)
 
     def folder(self, clip_id: str) -> Path:
         """Where the clip's files are; `clip_id` comes from a row, never from a person."""
@@ -337,7 +241,7 @@ class Library:
     def _select(self, *where: sa.ColumnElement[bool]) -> list[ClipRecord]:
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(clips).where(*where).order_by(clips.c.arrival)).all()
-        return [_record(row) for row in rows]
+        return [record_of(row) for row in rows]
 
     def _move(
         self, clip_id: str, origins: tuple[str, ...], attempt: int | None, values: dict[str, Any]
@@ -351,7 +255,7 @@ class Library:
             row = connection.execute(update).first()
             if row is not None and "state" in values:
                 _touch_queued(connection, revision)
-        return None if row is None else _record(row)
+        return None if row is None else record_of(row)
 
     @contextlib.contextmanager
     def _change(self) -> Generator[tuple[sa.Connection, int]]:
@@ -370,36 +274,12 @@ class Library:
             raise
 
 
-def shown_name(filename: str) -> str:
-    """The user's file name without control and direction signs, cut to 200 characters; "video" when none is left."""
-    kept = "".join(sign for sign in filename if not unicodedata.category(sign).startswith("C"))
-    return kept.strip()[:FILENAME_LENGTH] or "video"
-
-
 def remove_path(path: Path) -> None:
     """Remove a file or a folder; one that is gone already is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def make_tables(connection: sa.Connection, tables: sa.MetaData) -> None:
-    """Make what is missing of `tables`; of two processes that start at once, one does it, until its commit."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TABLES_LOCK})")
-    tables.create_all(connection)
-
-
-def _add_missing_columns(connection: sa.Connection) -> None:
-    """A table that version 0.1.0 made gets what came later; each later column has a default."""
-    known = {column["name"] for column in sa.inspect(connection).get_columns(clips.name)}
-    for column in clips.columns:
-        if column.name not in known:
-            added = CreateColumn(column).compile(dialect=connection.dialect)
-            # Two servers on one Postgres may start at once; SQLite, which knows no IF NOT EXISTS here, has one.
-            unless = "IF NOT EXISTS " if connection.dialect.name == "postgresql" else ""
-            connection.exec_driver_sql(f"ALTER TABLE {clips.name} ADD COLUMN {unless}{added}")
 
 
 def _renewed(connection: sa.Connection, revision: int, received: Received, new: NewClip) -> ClipRecord | None:
@@ -414,11 +294,11 @@ def _renewed(connection: sa.Connection, revision: int, received: Received, new: 
     row = connection.execute(sa.select(clips).where(*same, usable).order_by(clips.c.arrival).limit(1)).first()
     if row is None:
         return None
-    known = _record(row)
+    known = record_of(row)
     ends = None if new.expires_at is None or known.expires_at is None else max(new.expires_at, known.expires_at)
     values: dict[str, Any] = {"expires_at": ends, "sample": known.sample or new.sample, "revision": revision}
     update = clips.update().where(clips.c.id == known.id).values(values).returning(clips)
-    return _record(connection.execute(update).one())
+    return record_of(connection.execute(update).one())
 
 
 def _inserted(connection: sa.Connection, revision: int, received: Received, new: NewClip, clip_id: str) -> ClipRecord:
@@ -436,16 +316,12 @@ def _inserted(connection: sa.Connection, revision: int, received: Received, new:
         "attempts": 0,
         "details": {},
     }
-    return _record(connection.execute(clips.insert().values(values).returning(clips)).one())
+    return record_of(connection.execute(clips.insert().values(values).returning(clips)).one())
 
 
 def _touch_queued(connection: sa.Connection, revision: int) -> None:
     """Whoever leaves the queue moves the others up, and their listeners want to see it."""
     connection.execute(clips.update().where(clips.c.state == "queued").values(revision=revision))
-
-
-def _record(row: sa.Row[Any]) -> ClipRecord:
-    return ClipRecord(**{field.name: getattr(row, field.name) for field in fields(ClipRecord)})
 
 
 def _look_of(path: Path) -> str:

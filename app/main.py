@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -57,63 +57,17 @@ def create_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         await asyncio.to_thread(self_test)  # refuse to start with a decoder that is not safe
-        cards = cards_of(settings.models, settings.models_folder)
-        engine = open_database(settings.data, settings.database_url)
-        library = Library(engine, settings.data)
-        queue = JobQueue(
-            engine,
-            library,
-            limit=settings.queue_limit,
-            ttl_s=settings.ttl_s,
-            clips_per_client=settings.clips_per_client,
-        )
-        cuts = Cuts(engine, library, limit=settings.queue_limit)
-        films = Films(engine, library, limit=settings.queue_limit)
-        # Another server on the same database may be receiving at this moment.
-        queue.tidy(leftover_s=0 if settings.database_url is None else LEFTOVER_S)
-        if settings.samples:
-            offer_samples(queue, settings.data, next(iter(cards)))
-        feed = Feed(library)
-        supervisor = Supervisor(settings.model_dump_json()) if settings.worker else OtherWorkers(engine)
-        store, drawing = AffinityStore(library.root), Drawing()
-        fields = FieldReader(store)
-        metrics = WebMetrics(
-            clips=library.states,
-            worker=lambda: (supervisor.ready, supervisor.starts),
-            folder=metrics_folder(settings.data),
-        )
-        observed.append(metrics.observe_request)
-        app.state.services = Services(
-            settings=settings,
-            library=library,
-            queue=queue,
-            cuts=cuts,
-            films=films,
-            feed=feed,
-            supervisor=supervisor,
-            receiver=UploadReceiver(library.uploads),
-            store=store,
-            fields=fields,
-            measurer=Measurer(fields),
-            overviews=Overviews(library),
-            drawing=drawing,
-            turns=Turns(settings.uploads_per_minute),
-            metrics=metrics,
-            cards=cards,
-        )
-        supervisor.start()
-        tidying = asyncio.create_task(queue.keep_tidy())
-        try:
-            yield
-        finally:
-            tidying.cancel()
-            feed.close()
-            await asyncio.to_thread(supervisor.stop)
-            drawing.close()
-            cuts.close()
-            films.close()
-            queue.close()
-            engine.dispose()
+        with opened_services(settings) as services:
+            app.state.services = services
+            observed.append(services.metrics.observe_request)
+            services.supervisor.start()
+            tidying = asyncio.create_task(services.queue.keep_tidy())
+            try:
+                yield
+            finally:
+                tidying.cancel()
+                services.feed.close()
+                await asyncio.to_thread(services.supervisor.stop)
 
     app = FastAPI(
         title="Nonlocal Lens",
@@ -140,3 +94,43 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=resource("static")), name="static")
     return app
+
+
+@contextlib.contextmanager
+def opened_services(settings: Settings) -> Generator[Services]:
+    """What routes use, on an open database with the samples in its queue; all of it is put away in the end."""
+    cards = cards_of(settings.models, settings.models_folder)
+    with contextlib.ExitStack() as closing:
+        engine = open_database(settings.data, settings.database_url)
+        closing.callback(engine.dispose)
+        library, drawing = Library(engine, settings.data), Drawing()
+        limit, clips_each = settings.queue_limit, settings.clips_per_client
+        queue = JobQueue(engine, library, limit=limit, ttl_s=settings.ttl_s, clips_per_client=clips_each)
+        cuts, films = Cuts(engine, library, limit=limit), Films(engine, library, limit=limit)
+        for part in (queue, films, cuts, drawing):
+            closing.callback(part.close)
+        # Another server on the same database may be receiving at this moment.
+        queue.tidy(leftover_s=0 if settings.database_url is None else LEFTOVER_S)
+        if settings.samples:
+            offer_samples(queue, settings.data, next(iter(cards)))
+        supervisor = Supervisor(settings.model_dump_json()) if settings.worker else OtherWorkers(engine)
+        store = AffinityStore(library.root)
+        fields = FieldReader(store)
+        yield Services(
+            settings=settings,
+            library=library,
+            queue=queue,
+            cuts=cuts,
+            films=films,
+            feed=Feed(library),
+            supervisor=supervisor,
+            receiver=UploadReceiver(library.uploads),
+            store=store,
+            fields=fields,
+            measurer=Measurer(fields),
+            overviews=Overviews(library),
+            drawing=drawing,
+            turns=Turns(settings.uploads_per_minute),
+            metrics=WebMetrics(library.states, supervisor, metrics_folder(settings.data)),
+            cards=cards,
+        )

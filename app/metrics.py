@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -30,18 +31,25 @@ JOB_S = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600)
 MEMORY_BYTES = tuple(mega * 1_000_000 for mega in (50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500))
 
 
+class Watched(Protocol):
+    """A worker, as far as a scrape asks about it."""
+
+    @property
+    def ready(self) -> bool: ...  # noqa: D102
+    @property
+    def starts(self) -> int: ...  # noqa: D102
+
+
 class WebMetrics:
     """What the web process knows.
 
     Args:
         clips: answers how many clips are in each state, and is asked at each scrape.
-        worker: answers whether the worker takes jobs, and how often it was started.
+        worker: tells whether it takes jobs, and how often it was started.
         folder: where the workers' files are.
     """
 
-    def __init__(
-        self, *, clips: Callable[[], Mapping[str, int]], worker: Callable[[], tuple[bool, int]], folder: Path
-    ) -> None:
+    def __init__(self, clips: Callable[[], Mapping[str, int]], worker: Watched, folder: Path) -> None:
         disable_created_metrics()
         self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -133,7 +141,7 @@ def worker_file(data: Path, worker: str) -> Path:
 class _States(Collector):
     """Read at each scrape, kept nowhere."""
 
-    def __init__(self, clips: Callable[[], Mapping[str, int]], worker: Callable[[], tuple[bool, int]]) -> None:
+    def __init__(self, clips: Callable[[], Mapping[str, int]], worker: Watched) -> None:
         self._clips = clips
         self._worker = worker
 
@@ -146,12 +154,11 @@ class _States(Collector):
         for state, count in self._clips().items():
             clips.add_sample("lens_clips", {"state": state}, count)
         yield clips
-        ready, starts = self._worker()
         up = Metric("lens_worker_ready", "Whether the worker of this server takes jobs.", "gauge")
-        up.add_sample("lens_worker_ready", {}, float(ready))
+        up.add_sample("lens_worker_ready", {}, float(self._worker.ready))
         yield up
         started = Metric("lens_worker_starts", "Times the worker was started.", "counter")
-        started.add_sample("lens_worker_starts_total", {}, starts)
+        started.add_sample("lens_worker_starts_total", {}, self._worker.starts)
         yield started
 
 

@@ -21,7 +21,8 @@ from nonlocal_core.video import VideoInfo, overview_sheet, read_overview
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from app.library import ClipRecord, Library
+    from app.clips_table import ClipRecord
+    from app.library import Library
 
 PICTURE, DESCRIPTION = "overview.jpg", "overview.json"
 _JPEG_QUALITY = 85  # 48 pictures of 160x90 are about 130 kB

@@ -11,14 +11,14 @@ from typing import (
 )
 
 from fastapi import Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from nonlocal_core.affinity.arrows import MOST_ARROWS, TOP_ARROWS
 from nonlocal_core.affinity.field import AffinityField, Direction
-from nonlocal_core.affinity.query import WHEN, Answer, Near, Pool, Query, Value, box_span
-from nonlocal_core.geometry import ClipPoint, Grid, GridPoint, Span, span_of
+from nonlocal_core.affinity.query import WHEN, Answer, Pool, Query, Value, box_span
+from nonlocal_core.geometry import Grid, GridPoint, Span, span_of
 
 
 class QueryIn(BaseModel):
@@ -43,31 +43,14 @@ class QueryIn(BaseModel):
     value: Value = Field("weight", description="weight: f / C(x); contribution: |W_z g_j| times that")
     minus_mean: bool = Field(default=False, description="subtract the mean over all questions")
 
-    @model_validator(mode="after")
-    def _has_a_whole_corner(self) -> QueryIn:
-        if len({value is None for value in (self.to_frame, self.to_x, self.to_y)}) > 1:
-            raise ValueError("a region needs all of to_frame, to_x and to_y")
-        return self
-
     @property
     def query(self) -> Query:
-        """As the core asks it."""
-        to = None
-        if self.to_frame is not None and self.to_x is not None and self.to_y is not None:
-            to = ClipPoint(self.to_frame, self.to_x, self.to_y)
-        return Query(
-            block=self.block,
-            point=ClipPoint(self.frame, self.x, self.y),
-            to=to,
-            pool=self.pool,
-            direction=self.direction,
-            k=self.k,
-            mass=self.mass,
-            near=None if self.near_cells is None else Near(self.near_cells, self.near_frames),
-            when=self.when,
-            value=self.value,
-            minus_mean=self.minus_mean,
-        )
+        """As the core asks it.
+
+        Raises:
+            InvalidQuery: a region has not all of its corner, or a range of frames ends before it starts.
+        """
+        return Query.of(dict(self))
 
 
 class QueriesIn(BaseModel):

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
+from app.clips_table import ClipRecord
 from app.figures.drawing import Drawing
 from app.figures.subject import weights_of
 from app.jobs.cuts import Cuts
@@ -22,7 +23,7 @@ from app.jobs.films import Films
 from app.jobs.heartbeat import OtherWorkers
 from app.jobs.queue import JobQueue
 from app.jobs.supervisor import Supervisor
-from app.library import ClipRecord, Library
+from app.library import Library
 from app.metrics import WebMetrics
 from app.overviews import Overviews
 from app.problems import ClipNotReady

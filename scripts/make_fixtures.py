@@ -13,6 +13,7 @@ import json
 from dataclasses import asdict, astuple
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -189,6 +190,32 @@ def query_cases(rng: np.random.Generator) -> list[dict[str, object]]:
     return cases
 
 
+def is_allowed(
+    cell: GridPoint, cells: list[GridPoint], asking: Grid, answering: Grid, frames: int, query: dict[str, Any]
+) -> bool:
+    """Whether a cell of the answering grid may be an answer: the wanted frames, outside the neighbourhood."""
+    first, last = span_of(asking, cells[0], frames), span_of(asking, cells[-1], frames)
+    span = span_of(answering, cell, frames)
+    whole = {"all": (0, frames), "same": (first.first, last.last), "others": (first.first, last.last)}
+    low, high = whole.get(query["when"]) or map(int, query["when"].split("-"))
+    shared = any(low <= frame <= high for frame in range(span.first, span.last + 1))
+    if shared == (query["when"] == "others"):
+        return False
+    near = query["near"]
+    gap = max(0, span.first - last.last, first.first - span.last)
+    if not near or gap > near["frames"]:
+        return True
+    rows, columns = (  # of the answering grid that overlap the asked box, in exact fractions
+        [n for n in range(theirs) if n * ours < (end + 1) * theirs and (n + 1) * ours > begin * theirs]
+        for theirs, ours, begin, end in (
+            (answering.h, asking.h, cells[0].h, cells[-1].h), (answering.w, asking.w, cells[0].w, cells[-1].w)
+        )
+    )  # fmt: skip
+    margin = near["cells"]
+    beside = any(abs(cell.h - h) <= margin for h in rows) and any(abs(cell.w - w) <= margin for w in columns)
+    return not beside
+
+
 def longhand(
     p: np.ndarray, carried: np.ndarray, cells: list[GridPoint], asking: Grid, answering: Grid, frames: int, query: dict
 ) -> tuple[np.ndarray, list[dict[str, object]]]:
@@ -197,31 +224,9 @@ def longhand(
     amount = p - (p.mean(1, keepdims=True) if reverse else p.mean(0)) if query["minus_mean"] else p
     amount = amount * carried if query["value"] == "contribution" else amount
     rows = [(amount.T if reverse else amount)[flat_index(asking, cell)] for cell in cells]
-    first, last = span_of(asking, cells[0], frames), span_of(asking, cells[-1], frames)
-    low, high = {"all": (0, frames), "same": (first.first, last.last), "others": (first.first, last.last)}.get(
-        query["when"]
-    ) or map(int, query["when"].split("-"))
-    allowed: list[int] = []
-    for n in range(answering.cells):
-        cell = cell_of(answering, n)
-        span = span_of(answering, cell, frames)
-        shared = any(low <= frame <= high for frame in range(span.first, span.last + 1))
-        if shared == (query["when"] == "others"):
-            continue
-        if query["near"]:
-            gap = max(0, span.first - last.last, first.first - span.last)
-            touched = [  # answering cells that overlap the asked box, in exact fractions
-                (h, w)
-                for h in range(answering.h) if h * asking.h < (cells[-1].h + 1) * answering.h
-                and (h + 1) * asking.h > cells[0].h * answering.h
-                for w in range(answering.w) if w * asking.w < (cells[-1].w + 1) * answering.w
-                and (w + 1) * asking.w > cells[0].w * answering.w
-            ]  # fmt: skip
-            margin = query["near"]["cells"]
-            beside = any(abs(cell.h - h) <= margin and abs(cell.w - w) <= margin for h, w in touched)
-            if gap <= query["near"]["frames"] and beside:
-                continue
-        allowed.append(n)
+    allowed = [
+        n for n in range(answering.cells) if is_allowed(cell_of(answering, n), cells, asking, answering, frames, query)
+    ]
     pooled = np.mean(rows, 0) if query["pool"] == "mean" else np.max(rows, 0)
     each = query["pool"] == "each"
     pairs = [(row[n], cell, n) for cell, row in zip(cells, rows, strict=True) for n in allowed] if each else [

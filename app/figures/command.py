@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.figures import raster
 from app.figures.drawing import CannotDraw, Drawing
+from app.figures.formats import WIDTHS
+from app.figures.raster import content_of
 from app.figures.subject import Subject, stored_subject
 from nonlocal_core.affinity.store import AffinityStore
 from nonlocal_core.commands.command import add_command, number_from
@@ -23,8 +24,6 @@ from nonlocal_core.errors import LensError, ModelError
 from nonlocal_core.zoo.cards import ModelCard, card_of, models_folder
 from nonlocal_core.zoo.checkpoint import file_sha256
 
-FORMATS = (".svg", ".png", ".pdf")
-WIDTHS = {".svg": 1000, ".png": 2000, ".pdf": 1000}  # as the server's
 PATIENCE_S = 60.0
 
 
@@ -44,17 +43,14 @@ def declare_figure(commands: Any) -> None:
 
 
 def _run_figure(options: argparse.Namespace) -> int:
-    kind = options.out.suffix.lower()
-    if kind not in FORMATS:
-        raise LensError(f"--out {options.out}: its name must end in {', '.join(FORMATS)}")
+    kind = options.out.suffix.lower().removeprefix(".")
+    if kind not in WIDTHS:
+        raise LensError(f"--out {options.out}: its name must end in .{', .'.join(WIDTHS)}")
     width = options.width or WIDTHS[kind]
     if urlsplit(options.link).scheme in ("http", "https"):
         content = _from_server(options.link, kind, width, options.key)
     else:
-        svg = _drawn(options, width)
-        content = {".svg": svg.encode, ".png": lambda: raster.png_of(svg, width), ".pdf": lambda: raster.pdf_of(svg)}[
-            kind
-        ]()
+        content = content_of(_drawn(options, width), kind, width)
     options.out.write_bytes(content)
     return 0
 
@@ -63,7 +59,7 @@ def _from_server(link: str, kind: str, width: int, key: str | None) -> bytes:
     """The server draws: it alone knows the weights that its clips were analysed with."""
     parts = urlsplit(link)
     clip_id = Path(parts.path).name
-    address = f"{parts.scheme}://{parts.netloc}/api/v1/clips/{clip_id}/figure{kind}?{parts.query}"
+    address = f"{parts.scheme}://{parts.netloc}/api/v1/clips/{clip_id}/figure.{kind}?{parts.query}"
     request = urllib.request.Request(f"{address}&width={width}")
     if key:
         request.add_unredirected_header("X-API-Key", key)  # for this server, not for one that it may point to

@@ -48,7 +48,7 @@ globalThis.TextDecoder = class {
   }
 };
 globalThis.kept = {};
-globalThis.begin = (clip, blocks) => { kept.world = figure.worldOf(clip, blocks); kept.field = null; return true; };
+globalThis.begin = (clip, blocks) => { kept.world = figure.worldFrom(clip, blocks); kept.field = null; return true; };
 globalThis.room = (size) => (kept.buffer = new ArrayBuffer(size));
 globalThis.take = () => { kept.field = figure.fieldFrom(kept.buffer); kept.buffer = null; return true; };
 globalThis.plan = (search) => figure.planOf({search, world: kept.world});

@@ -10,20 +10,20 @@ import io
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.figures.formats import FilmFormat
 from app.figures.raster import pixels_of
 
 if TYPE_CHECKING:
     from app.figures.drawing import Drawing, Sketch
     from app.figures.subject import Subject
 
-Format = Literal["mp4", "gif"]
 WIDTH = 480  # pixels, as in figure.js; its height is 504: both even, as 4:2:0 needs
 SLOWEST_HZ, FASTEST_HZ = 1.0, 30.0
 QUALITY = "18"  # x264's CRF: lines stay clean, and a film of 32 frames has about 500 kB
@@ -32,7 +32,7 @@ Pixels = NDArray[np.uint8]
 
 
 def make_film(
-    path: Path, kind: Format, drawing: Drawing, subject: Subject, search: str, progress: Callable[[float], None]
+    path: Path, kind: FilmFormat, drawing: Drawing, subject: Subject, search: str, progress: Callable[[float], None]
 ) -> None:
     """Write the film of a link to `path`; `progress(share)` after each frame may raise to stop.
 

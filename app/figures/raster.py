@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from app.figures.formats import FigureFormat
+
 SVG = "{http://www.w3.org/2000/svg}"
 FONT = "Bitstream Vera Sans"  # the first of the family that svg.js asks for
 POINTS = 0.75  # of a CSS pixel
@@ -35,6 +37,13 @@ def provenance_of(svg: str) -> dict[str, Any]:
     """What a figure of ours says of itself."""
     found = ElementTree.fromstring(svg.encode()).find(f"{SVG}metadata")
     return json.loads(found.text or "{}") if found is not None else {}
+
+
+def content_of(svg: str, kind: FigureFormat, width: int) -> bytes:
+    """The figure in a format; `width` counts for PNG, the others keep the SVG's own size."""
+    if kind == "png":
+        return png_of(svg, width)
+    return pdf_of(svg) if kind == "pdf" else svg.encode()
 
 
 def pixels_of(svg: str, width: int) -> bytes:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
-    from app.library import ClipRecord, Library
+    from app.clips_table import ClipRecord
+    from app.library import Library
+    from app.metrics import JobMetrics
     from nonlocal_core.cutting import ClipToCut
 
 
@@ -23,10 +25,11 @@ class CutTask(ErrandTask[StoredCut]):
     Args:
         models: by the name that clips carry.
         alone: held while a network runs.
+        metrics: as for every errand.
     """
 
-    def __init__(self, library: Library, models: Mapping[str, Any], alone: threading.Lock) -> None:
-        super().__init__(library, CutShelf(library), advice="cut fewer keys")
+    def __init__(self, library: Library, models: Mapping[str, Any], alone: threading.Lock, metrics: JobMetrics) -> None:
+        super().__init__(library, CutShelf(library), metrics, advice="cut fewer keys")
         self._models = models
         self._alone = alone
         self._kept: tuple[str, ClipToCut] | None = None

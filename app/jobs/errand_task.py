@@ -7,6 +7,7 @@ all.
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic
 
@@ -16,8 +17,10 @@ from app.library import remove_path
 from nonlocal_core.errors import LensError
 
 if TYPE_CHECKING:
+    from app.clips_table import ClipRecord
     from app.jobs.errands import Shelf
-    from app.library import ClipRecord, Library
+    from app.library import Library
+    from app.metrics import JobMetrics
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +33,14 @@ class ErrandTask(ABC, Generic[E]):
     """Does errands of one kind, one at a time.
 
     Args:
+        metrics: hears how errands went.
         advice: what to ask for instead of an errand that kills its worker.
     """
 
-    def __init__(self, library: Library, shelf: Shelf[E], *, advice: str) -> None:
+    def __init__(self, library: Library, shelf: Shelf[E], metrics: JobMetrics, *, advice: str) -> None:
         self._library = library
         self._shelf = shelf
+        self._metrics = metrics
         self._advice = advice
 
     @abstractmethod
@@ -48,6 +53,14 @@ class ErrandTask(ABC, Generic[E]):
     def run(self, job: str) -> None:
         """Bring the errand `<clip id>/<errand id>` to its end, whatever happens short of this process's death."""
         clip_id, _, errand_id = job.partition("/")
+        began = time.monotonic()
+        self._run(clip_id, errand_id)
+        found, seconds = self._shelf.find(clip_id, errand_id), time.monotonic() - began
+        outcome = "forgotten" if found is None else found.state
+        log.info("%s %s: %s after %.2f s", self._shelf.name, job, outcome, seconds)
+        self._metrics.ended(self._shelf.name, outcome, seconds)
+
+    def _run(self, clip_id: str, errand_id: str) -> None:
         while True:
             record, errand = self._library.find(clip_id), self._shelf.find(clip_id, errand_id)
             if record is None or errand is None or errand.state == "done":

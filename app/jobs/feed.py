@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from anyio import CapacityLimiter, to_thread
 
 if TYPE_CHECKING:
-    from app.library import ClipRecord, Library
+    from app.clips_table import ClipRecord
+    from app.library import Library
 
 POLL_S = 0.1
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from app.library import ClipRecord, Library
+    from app.clips_table import ClipRecord
+    from app.library import Library
+    from app.metrics import JobMetrics
     from nonlocal_core.affinity.store import AffinityStore
     from nonlocal_core.zoo.cards import ModelCard
 
@@ -24,11 +26,14 @@ class FilmTask(ErrandTask[StoredFilm]):
 
     Args:
         cards: of the models that clips name, for what the film says of its origin.
+        metrics: as for every errand.
     """
 
-    def __init__(self, library: Library, store: AffinityStore, cards: Mapping[str, ModelCard]) -> None:
+    def __init__(
+        self, library: Library, store: AffinityStore, cards: Mapping[str, ModelCard], metrics: JobMetrics
+    ) -> None:
         self._films = FilmShelf(library)
-        super().__init__(library, self._films, advice="ask for fewer arrows")
+        super().__init__(library, self._films, metrics, advice="ask for fewer arrows")
         self._store = store
         self._cards = cards
 

@@ -8,8 +8,9 @@ The file is there exactly when the film is done.
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from app.figures.formats import FilmFormat
 from app.jobs.errands import Errands, Shelf, StoredErrand, key_of
 from app.jobs.workflow import FILM
 from app.problems import FilmNotFound
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from app.library import Library
 
 KEPT_FILMS = 20  # of one clip, up to 5 MB each
-
-FilmFormat = Literal["mp4", "gif"]
 
 
 class StoredFilm(StoredErrand):

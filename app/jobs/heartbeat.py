@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from app.database import make_tables
 from app.jobs.workflow import QUEUES, open_client
-from app.library import make_tables
 
 if TYPE_CHECKING:
     from pathlib import Path

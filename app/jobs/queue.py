@@ -11,16 +11,18 @@ import anyio
 import sqlalchemy as sa
 from anyio import to_thread
 
+from app.clips_table import ACTIVE, NewClip, clips
 from app.jobs.task import PARTIAL
 from app.jobs.workflow import enqueue_options, open_client
-from app.library import ACTIVE, NewClip, clips, remove_path
+from app.library import remove_path
 from app.problems import ClipNotFound, QueueFull, QuotaReached
 from app.uploads import Received
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-    from app.library import ClipRecord, Library
+    from app.clips_table import ClipRecord
+    from app.library import Library
     from nonlocal_core.variant import Variant
 
 log = logging.getLogger(__name__)

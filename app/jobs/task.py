@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from app.clips_table import ClipRecord
     from app.jobs.worker import WorkerSettings
-    from app.library import ClipRecord, Library
+    from app.library import Library
     from nonlocal_core.variant import Variant
 
 log = logging.getLogger(__name__)
@@ -190,9 +191,7 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
 
     import nonlocal_core
     from app.jobs.cut_task import CutTask
-    from app.jobs.cuts import CutShelf
     from app.jobs.film_task import FilmTask
-    from app.jobs.films import FilmShelf
     from app.jobs.workflow import CUT, FILM
     from nonlocal_core.affinity.store import AffinityStore
     from nonlocal_core.analysis import analyse
@@ -212,30 +211,11 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
         with one_at_a_time, watch_children(metrics.child_ended):
             return analyse(video, model, **options)
 
-    cuts, cut_shelf = CutTask(library, models, one_at_a_time), CutShelf(library)
-    films, film_shelf = FilmTask(library, store, cards_of(settings.models, folder)), FilmShelf(library)
     errands = {
-        CUT: _watched("cut", cuts.run, lambda clip, cut: cut_shelf.find(clip, cut), metrics),
-        FILM: _watched("film", films.run, lambda clip, film: film_shelf.find(clip, film), metrics),
+        CUT: CutTask(library, models, one_at_a_time, metrics).run,
+        FILM: FilmTask(library, store, cards_of(settings.models, folder), metrics).run,
     }
     return Task(library, store, models, analyse_alone, errands, metrics)
-
-
-def _watched(
-    kind: str, run: Callable[[str], None], find: Callable[[str, str], Any], metrics: JobMetrics
-) -> Callable[[str], None]:
-    """`run`, and a word to the log and to `metrics` about each errand; `find(clip, errand)` knows how it ended."""
-
-    def errand(job: str) -> None:
-        began = time.monotonic()
-        run(job)
-        clip_id, _, errand_id = job.partition("/")
-        found, seconds = find(clip_id, errand_id), time.monotonic() - began
-        outcome = found.state if found is not None else "forgotten"
-        log.info("%s %s: %s after %.2f s", kind, job, outcome, seconds)
-        metrics.ended(kind, outcome, seconds)
-
-    return errand
 
 
 def _once_there_is_room(write: Callable[[], Written]) -> Written:

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from app.clips_table import ClipRecord
 from app.errors import error_body
 from app.jobs.feed import Watch
-from app.library import ClipRecord
 from app.quotas import client_of
 from app.schemas import API, BlockOut, BlocksOut, ClipOut, ClipsOut, OverviewOut, PredictionsOut
 from app.services import AnyClip, Ask, DoneClip, Services

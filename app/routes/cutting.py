@@ -12,8 +12,9 @@ from fastapi.responses import JSONResponse
 from app.bodies import described, read_json
 from app.jobs.cuts import StoredCut
 from app.routes.clips import chosen_model, errors
-from app.schemas import API, CutOut, CutWish
+from app.schemas import API
 from app.services import Ask, DoneClip, Services
+from app.wishes import CutOut, CutWish
 from nonlocal_core.affinity.cut import Cut
 from nonlocal_core.errors import UnknownBlock
 from nonlocal_core.geometry import Grid

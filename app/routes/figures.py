@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,28 +14,26 @@ from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse
 
 from app.bodies import described, read_json
-from app.figures import raster
+from app.figures.formats import TYPES, WIDTHS, FigureFormat, FilmFormat
+from app.figures.raster import content_of
 from app.figures.subject import stored_subject
-from app.jobs.films import FilmFormat
 from app.routes.clips import errors
-from app.schemas import API, FilmOut, FilmWish
+from app.schemas import API
 from app.services import Ask, DoneClip
+from app.wishes import FilmOut, FilmWish
 
 router = APIRouter(prefix=f"{API}/clips/{{clip_id}}", tags=["figures"], responses=errors(404, 409, 422))
 
-Format = Literal["svg", "png", "pdf"]
 FilmId = Annotated[str, PathParameter(max_length=64, description="the id that POST gave")]
-TYPES: dict[str, str] = {
-    "svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "mp4": "video/mp4", "gif": "image/gif",
-}  # fmt: skip
 WISH_BYTES = 20_000  # four times the longest link
-WIDTHS: dict[str, int] = {"svg": 1000, "png": 2000, "pdf": 1000}  # CSS pixels, and pixels for PNG
 
 Width = Annotated[int | None, Query(ge=200, le=6000, description="pixels; for SVG and PDF of 1/96 inch")]
 
 
 @router.get("/figure.{kind}", response_class=Response)
-def read_figure(clip_id: DoneClip, kind: Format, request: Request, services: Ask, width: Width = None) -> Response:
+def read_figure(
+    clip_id: DoneClip, kind: FigureFormat, request: Request, services: Ask, width: Width = None
+) -> Response:
     """What the page shows for the same query string: `block`, `q`, `k` and so on as in its address.
 
     The same link gives the same bytes, but for the date inside.
@@ -45,9 +43,8 @@ def read_figure(clip_id: DoneClip, kind: Format, request: Request, services: Ask
         made = datetime.now(UTC).isoformat(timespec="seconds")
         chosen = width or WIDTHS[kind]
         svg = sketch.figure(version=version("nonlocal-lens"), made=made, width=chosen)
-    content = {"svg": svg.encode, "png": lambda: raster.png_of(svg, chosen), "pdf": lambda: raster.pdf_of(svg)}[kind]()
     headers = named(subject.clip["filename"], f"-{sketch.plan.block}.{kind}") | {"Cache-Control": "no-cache"}
-    return Response(content, media_type=TYPES[kind], headers=headers)
+    return Response(content_of(svg, kind, chosen), media_type=TYPES[kind], headers=headers)
 
 
 def link_of(request: Request) -> str:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from app.findings import MeasuresOut, StopOut, TourOut, TourQuery
 from app.routes.clips import errors
-from app.schemas import API, BlockName, MeasuresOut, StopOut, TourOut, TourQuery
+from app.schemas import API, BlockName
 from app.services import Ask, DoneClip
 
 router = APIRouter(prefix=f"{API}/clips/{{clip_id}}", tags=["questions"], responses=errors(404, 409, 422))

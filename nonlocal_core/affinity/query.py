@@ -11,8 +11,9 @@ One object, written five ways: the page's link, the API's JSON and its query str
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ Pool = Literal["mean", "max", "each"]
 
 MOST_CELLS = 1024  # of one region: 1024 rows over 3136 keys are 13 MB
 WHEN = re.compile(r"all|others|same|(\d{1,6})-(\d{1,6})")
+
+
+_PLAIN = ("block", "pool", "direction", "k", "mass", "when", "value", "minus_mean")  # the same in `Query` and flat
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,24 @@ class Query:
             raise InvalidQuery(f"mass={self.mass}: a percentage above 0, up to 100")
         if self.near and min(self.near.cells, self.near.frames) < 0:
             raise InvalidQuery(f"near={self.near.cells},{self.near.frames}: cells and frames from 0 on")
+
+    @classmethod
+    def of(cls, names: Mapping[str, Any]) -> Query:
+        """A question from the flat names of the API and the command line: frame, x, y, to_frame, near_cells and so on.
+
+        Raises:
+            InvalidQuery: a region has not all of its corner.
+        """
+        corner = [names[name] for name in ("to_frame", "to_x", "to_y")]
+        if None in corner and corner != [None] * 3:
+            raise InvalidQuery("a region needs all of to_frame, to_x and to_y")
+        near = names["near_cells"]
+        return cls(
+            point=ClipPoint(names["frame"], names["x"], names["y"]),
+            to=None if None in corner else ClipPoint(*corner),
+            near=None if near is None else Near(near, names["near_frames"]),
+            **{name: names[name] for name in _PLAIN},
+        )
 
     def cells(self, field: AffinityField, frames: int) -> list[GridPoint]:
         """The cells that ask, in flat order: one, or all between the two corners of a region.

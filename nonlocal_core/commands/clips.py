@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow
 from nonlocal_core.affinity.field import AffinityField, Direction
-from nonlocal_core.affinity.query import Near, Pool, Query, Value, answer
+from nonlocal_core.affinity.query import Pool, Query, Value, answer
 from nonlocal_core.affinity.store import AffinityStore
 from nonlocal_core.commands.command import Subparsers, add_command
-from nonlocal_core.errors import InvalidQuery
-from nonlocal_core.geometry import ClipPoint, Grid, centre_of
+from nonlocal_core.geometry import Grid, centre_of
 from nonlocal_core.variant import VARIANTS
 from nonlocal_core.zoo.cards import models_folder
 from nonlocal_core.zoo.checkpoint import file_sha256
@@ -82,7 +81,7 @@ def declare_arrows(commands: Subparsers) -> None:
 
 
 def _run_arrows(options: argparse.Namespace) -> int:
-    query = query_of(options)
+    query = Query.of(vars(options))
     field, frames = subject_field(options, query.block)
     arrows = answer(field, query, frames).arrows
     grid = field.answering_grid(query.direction)
@@ -134,26 +133,6 @@ def add_query(parser: argparse.ArgumentParser) -> None:
         "--value", choices=get_args(Value), default="weight", help="weight (default), or contribution: |W_z g| times it"
     )
     add("--minus-mean", action="store_true", help="subtract the mean over all questions of the block")
-
-
-def query_of(options: argparse.Namespace) -> Query:
-    """The question of those flags."""
-    corner = (options.to_frame, options.to_x, options.to_y)
-    if any(part is None for part in corner) and any(part is not None for part in corner):
-        raise InvalidQuery("a region needs all of --to-frame, --to-x and --to-y")
-    return Query(
-        block=options.block,
-        point=ClipPoint(options.frame, options.x, options.y),
-        to=None if options.to_frame is None else ClipPoint(*corner),
-        pool=options.pool,
-        direction=options.direction,
-        k=options.k,
-        mass=options.mass,
-        near=None if options.near_cells is None else Near(options.near_cells, options.near_frames),
-        when=options.when,
-        value=options.value,
-        minus_mean=options.minus_mean,
-    )
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:

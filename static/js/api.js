@@ -1,5 +1,7 @@
 /** Every URL of the server, and nothing but requests: JSON in, JSON out, errors as ApiError. */
 
+import {blockFrom} from './world.js';
+
 const API = '/api/v1';
 
 /** The server's refusal: `code` and `message` are its own words; `retryAfter` in seconds, or null. */
@@ -24,7 +26,7 @@ export const readClips = async () => (await json(`${API}/clips`)).clips;
 export const readClip = (id) => json(clipUrl(id));
 export const readPredictions = async (id) => (await json(`${clipUrl(id)}/predictions`)).predictions;
 export const readOverview = (id) => json(`${clipUrl(id)}/overview`);
-export const readBlocks = async (id) => (await json(`${clipUrl(id)}/blocks`)).blocks.map(blockOf);
+export const readBlocks = async (id) => (await json(`${clipUrl(id)}/blocks`)).blocks.map(blockFrom);
 export const cancelClip = (id) => json(`${clipUrl(id)}/cancel`, {method: 'POST'});
 /** The same video with another model, without another upload. */
 export const analyseAgain = (id, model) => json(`${clipUrl(id)}/again?${new URLSearchParams({model})}`, {method: 'POST'});
@@ -123,9 +125,4 @@ async function request(url, options) {
 
 async function json(url, options) {
   return (await request(url, options)).json();
-}
-
-/** A block as the pages use it: grids as in geometry.js. */
-function blockOf({query_grid: queryGrid, key_grid: keyGrid, features_url: featuresUrl, features_bytes: featuresBytes, ...rest}) {
-  return {...rest, queryGrid, keyGrid, featuresUrl, featuresBytes};
 }

@@ -10,6 +10,7 @@ import {showProgress} from './progress.js';
 import {isFinal} from './watch.js';
 import {openWindow} from './window.js';
 import {bytesText, durationText} from './words.js';
+import {worldOf} from './world.js';
 
 const ADVICE = {
   UnreadableVideo: 'Most players and phones can export H.264 in an MP4 file; that is always read.',
@@ -50,7 +51,7 @@ async function arrive(clip) {
     const [blocks, image] = await Promise.all([readBlocks(clip.id), loadImage(clip.frames.url)]);
     if (document.querySelector('.network-blocks')) showGrids(document, blocks);
     if (!blocks.length) throw new Error('This network has no non-local block.');
-    const world = {total: clip.frames.count, times: clip.frames.times_s, blocks, clip};
+    const world = worldOf(clip, blocks);
     const root = find('.lens');
     const lens = openLens(root, {world, sheet: {image, frames: clip.frames}, note, benches: openBenches});
     listen(root, lens);

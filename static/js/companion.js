@@ -5,15 +5,16 @@
  * Between two clips a place is the same fraction of the crop, and the frame that lies at the same share of the clip;
  * with as many frames on both sides that is the very same frame. Pure functions first, the canvases below.
  */
-import {fit, paintAnswers, paintPictures} from './canvas.js';
-import {find} from './dom.js';
+import {fit, paintAnswers} from './canvas.js';
+import {find, placeOn} from './dom.js';
 import {centreOf} from './geometry.js';
+import {openPictures} from './pictures.js';
 import {sceneOf} from './scene.js';
+import {markNear} from './stage.js';
 import {cellFor, gridOf} from './state.js';
 import {locate} from './transform.js';
 
 const CLIP_AND_BLOCK = /^([0-9a-f]{24})\.(.+)$/;
-const REACH = 8;   // CSS pixels around a pin's mark that name it, as on the stage
 
 /** What state.beside says: {clip: an id, or null for the lens's own, block}. */
 export function readBeside(text) {
@@ -84,8 +85,8 @@ export function activeOnly(state) {
  * sceneOf() and the sprite sheet. listen() lets the pointer on it move the lens's cursor, and a click pin.
  */
 export function openCompanion(root, lens) {
-  const pictures = find('.pictures', root), answers = find('.answers', root);
-  let view = null, items = [], due = false, painted = {};
+  const frames = openPictures(find('.pictures', root), root), answers = find('.answers', root);
+  let view = null, items = [], due = false;
 
   function show(next) {
     view = next;
@@ -99,28 +100,14 @@ export function openCompanion(root, lens) {
     if (!view) return;
     const {sheet, layout} = view;
     ({items} = sceneOf(view));
-    paintFrames(sheet, layout);
+    frames.paint(items, layout, sheet);
     paintAnswers(fit(answers, layout.width, layout.height), items, null);
-  }
-
-  /** Frames and captions only when they change. */
-  function paintFrames(sheet, layout) {
-    const style = getComputedStyle(root);
-    const ink = {colour: style.getPropertyValue('--ink-3'), font: `12px ${style.fontFamily}`};
-    const key = JSON.stringify([layout, window.devicePixelRatio, ink]);
-    if (painted.key === key && painted.sheet === sheet) return;
-    paintPictures(fit(pictures, layout.width, layout.height), items, sheet, ink);
-    painted = {key, sheet};
   }
 
   /** Lets go of everything that was shown. */
   function clear() {
-    [view, items, painted] = [null, [], {}];
-  }
-
-  function position(event) {
-    const box = root.getBoundingClientRect();
-    return {x: event.clientX - box.left, y: event.clientY - box.top};
+    [view, items] = [null, []];
+    frames.again();
   }
 
   /** The cell of the lens that is asked about at a place of the companion. */
@@ -130,15 +117,15 @@ export function openCompanion(root, lens) {
   }
 
   function listen() {
-    const point = (event) => lens.dispatch({type: 'point', cell: cellUnder(position(event))});
+    const point = (event) => lens.dispatch({type: 'point', cell: cellUnder(placeOn(root, event))});
     const leave = () => lens.dispatch({type: 'point', cell: null});
     root.addEventListener('pointermove', point);
     root.addEventListener('pointerdown', point);
     root.addEventListener('pointerleave', leave);
     root.addEventListener('pointercancel', leave);
     root.addEventListener('click', (event) => {
-      const at = position(event), cell = cellUnder(at);
-      const mark = items.find(({kind, x, y}) => kind === 'mark' && Math.hypot(x - at.x, y - at.y) < REACH);
+      const at = placeOn(root, event), cell = cellUnder(at);
+      const mark = markNear(at, items);
       if (mark) lens.dispatch({type: 'unpin', at: mark.pin});
       else if (cell) lens.dispatch({type: 'pin', cell});
     });

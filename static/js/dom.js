@@ -19,6 +19,12 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Where a pointer event lies on an element, in CSS pixels from its corner. */
+export function placeOn(element, event) {
+  const box = element.getBoundingClientRect();
+  return {x: event.clientX - box.left, y: event.clientY - box.top};
+}
+
 /** Loads an image; rejects with words that can be shown. */
 export function loadImage(url) {
   return new Promise((resolve, reject) => {

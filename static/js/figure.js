@@ -7,11 +7,12 @@ import {fieldOf} from './field.js';
 import {decodeLink} from './link.js';
 import {parseSafetensors} from './safetensors.js';
 import {sceneOf} from './scene.js';
-import {blockOf, initialState, questionsOf, reduce} from './state.js';
+import {countsShares, initialState, questionsOf, reduce} from './state.js';
 import {suggestedCell} from './suggest.js';
 import {escaped, svgDocument, svgOf, svgText} from './svg.js';
 import {playerLayout, stripLayout} from './transform.js';
 import {framesText, gridText, hiddenText, kindText, secondsText, weightText} from './words.js';
+import {blockFrom, worldOf} from './world.js';
 
 const STRIP = 1000, PLAYER = 560, FILM = 480;    // CSS pixels; a film's sides must be even
 const TALLEST = 0.75;                            // of the width: many frames go into rows
@@ -21,9 +22,8 @@ const LETTER = 0.6;                              // an average sign of Vera Sans
 const LONGEST_NAME = 60;
 
 /** What links are read against, from the API's JSON of a clip and of its blocks. */
-export function worldOf(clip, blocks) {
-  const named = blocks.map(({query_grid: queryGrid, key_grid: keyGrid, ...rest}) => ({...rest, queryGrid, keyGrid}));
-  return {total: clip.frames.count, times: clip.frames.times_s, blocks: named, clip};
+export function worldFrom(clip, blocks) {
+  return worldOf(clip, blocks.map(blockFrom));
 }
 
 /** A block's field from its features file, an ArrayBuffer. */
@@ -132,7 +132,7 @@ function questionText(told, scene, state, world) {
   const place = `${cellsText(active.cells)}, ${first === last ? 'frame' : 'frames'} ${framesText(active.span)}`;
   const top = active.arrows.at(-1);
   const sums = !told.minus && !(many && told.pool !== 'mean');   // else the sum of the weights means nothing
-  const share = blockOf(state, world).softmax && told.value === 'weight';
+  const share = countsShares(state, world);
   const held = top && sums ? `, together ${weightText(top.mass, share)}` : '';
   const count = `${active.arrows.length} arrows of highest ${told.value}${held}`;
   return [

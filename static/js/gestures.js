@@ -2,6 +2,7 @@
  * Mouse, pen, fingers and wheel on an element, told apart: hover, click, drag, box and pinch. Places are CSS pixels
  * from the element's corner. What they mean is for stage.js.
  */
+import {placeOn} from './dom.js';
 
 const SLOP = 5;            // CSS pixels that a press may wander and still be a click
 const WHEEL = 0.008;       // a notch of a mouse wheel, 50 after the cut below, zooms by exp(0.4) = 1.5
@@ -20,10 +21,7 @@ export function listenTo(root, on) {
   let press = null;            // {id, from, last, kind, moved}: the one finger or button that is down
   let spent = false;           // the press was a gesture; the click that ends it means nothing
 
-  const position = (event) => {
-    const box = root.getBoundingClientRect();
-    return {x: event.clientX - box.left, y: event.clientY - box.top};
-  };
+  const position = (event) => placeOn(root, event);
 
   function drop() {
     if (press?.kind === 'box') on.unboxed();

@@ -12,7 +12,7 @@ import {decodeLink, encodeLink} from './link.js';
 import {openPanel, showBlock} from './panel.js';
 import {sceneOf} from './scene.js';
 import {layoutFor, openStage} from './stage.js';
-import {blockOf, initialState, MOST_CELLS, MOST_PINS, reduce} from './state.js';
+import {blockOf, countsShares, initialState, MOST_CELLS, MOST_PINS, reduce} from './state.js';
 import {suggestedCell} from './suggest.js';
 import {openTimeline} from './timeline.js';
 
@@ -87,7 +87,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     controls.show(state, field);
     const layout = lens.layout();
     const ask = field && canAnswer(field, state) ? lens.askWith(field, state) : null;
-    scene = {...sceneOf({state, world, layout, ask}), share: isShare(state)};
+    scene = {...sceneOf({state, world, layout, ask}), share: countsShares(state, world)};
     stage.paint(scene, layout, inspected);
     timeline.paint(scene, state, layout.width);
     setText(find('.stage-wait', root), fields.words(state.block));
@@ -102,11 +102,6 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     panel.show(state, scene, inspected);
     showBlock(root, state, world);
     open?.show(state, scene);
-  }
-
-  /** Whether weights read as per cent: probabilities, and their differences from the mean, but not what they carry. */
-  function isShare({ask}) {
-    return blockOf(state, world).softmax && ask.value === 'weight';
   }
 
   function suggest(field) {

@@ -3,10 +3,11 @@
  * become ClipPoints and cells here; what they mean is for state.js. The zoom is no part of the question, so it lives
  * here and not in the state.
  */
-import {fit, itemsOf, paintAnswers, paintPictures} from './canvas.js';
-import {find, setText} from './dom.js';
+import {fit, itemsOf, paintAnswers} from './canvas.js';
+import {find, placeOn, setText} from './dom.js';
 import {boxSpanOf} from './geometry.js';
 import {listenTo} from './gestures.js';
+import {openPictures} from './pictures.js';
 import {cellFor, gridOf, sameCell} from './state.js';
 import {boxOf, locate, locateOn, MOST_ZOOM, NO_ZOOM, panned, playerLayout, revealing, stripLayout, zoomAt, zoomed} from './transform.js';
 import {differenceText, framesText, secondsText, weightText} from './words.js';
@@ -24,9 +25,9 @@ export function layoutFor(state, width, windowHeight) {
  * Returns {paint, repaint, through(layout): the layout as zoomed now, zoom(by): magnify, or 0 for the whole}.
  */
 export function openStage(root, lens, sheet) {
-  const pictures = find('.pictures', root), resting = find('.resting', root), answers = find('.answers', root), tip = find('.tip', root), band = find('.band', root);
+  const frames = openPictures(find('.pictures', root), root), resting = find('.resting', root), answers = find('.answers', root), tip = find('.tip', root), band = find('.band', root);
   const tools = find('.stage-tools', root.parentElement);
-  let painted = '', rested = [], base = null, zoom = NO_ZOOM, byKey = false;
+  let rested = [], base = null, zoom = NO_ZOOM, byKey = false;
 
   listenTo(root, {
     hover: pointed,
@@ -38,7 +39,7 @@ export function openStage(root, lens, sheet) {
       else if (cell) lens.dispatch({type: 'pin', cell});
     },
     dragKind: (event) => {
-      if (event.shiftKey || boxing()) return cellUnder(positionOf(event, root)) ? 'box' : null;
+      if (event.shiftKey || boxing()) return cellUnder(placeOn(root, event)) ? 'box' : null;
       return zoom.scale > 1 ? 'drag' : null;
     },
     drag: (dx, dy) => change(panned(base, zoom, dx, dy)),
@@ -116,13 +117,7 @@ export function openStage(root, lens, sheet) {
 
   /** Frames and captions, and resting pins, only when they change; the active question each time. */
   function paint(scene, layout, inspected) {
-    const key = JSON.stringify([layout, window.devicePixelRatio, document.documentElement.dataset.theme]);
-    if (key !== painted) {
-      const style = getComputedStyle(root);
-      const ink = {colour: style.getPropertyValue('--ink-3'), font: `12px ${style.fontFamily}`};
-      paintPictures(fit(pictures, layout.width, layout.height), scene.items, sheet, ink);
-      [painted, rested] = [key, [null]];                     // the layout is new: nothing of before holds
-    }
+    if (frames.paint(scene.items, layout, sheet)) rested = [null];   // the layout is new: nothing of before holds
     const chosen = `pin${lens.state().active + 1}`;          // it rests and wakes as the pointer comes and goes
     const rest = scene.questions.filter(({id, active}) => !active && id !== chosen);
     if (rest.length !== rested.length || rest.some((question, n) => question !== rested[n])) {
@@ -139,12 +134,7 @@ export function openStage(root, lens, sheet) {
     if (revealed !== zoom) change(revealed);                 // the keyboard's cursor stays in sight
   }
 
-  return {paint, repaint: () => { painted = ''; }, through, zoom: zoomBy};
-}
-
-function positionOf(event, root) {
-  const box = root.getBoundingClientRect();
-  return {x: event.clientX - box.left, y: event.clientY - box.top};
+  return {paint, repaint: frames.again, through, zoom: zoomBy};
 }
 
 /** Two cells as the first and the last corner of the box between them: {from, to}, from <= to on each axis. */
@@ -170,7 +160,8 @@ export function tipNear(at, items, state) {
   return best;
 }
 
-function markNear(at, items) {
+/** The pin's mark at `at`, or null. */
+export function markNear(at, items) {
   return items.find(({kind, x, y}) => kind === 'mark' && Math.hypot(x - at.x, y - at.y) < REACH) ?? null;
 }
 

@@ -29,6 +29,11 @@ export function blockOf(state, world) {
   return world.blocks.find((block) => block.name === state.block) ?? null;
 }
 
+/** Whether values read as per cent: probabilities, and their differences from the mean, but not what they carry. */
+export function countsShares(state, world) {
+  return blockOf(state, world).softmax && state.ask.value === 'weight';
+}
+
 /** The grid that the state's questions are asked from. */
 export function gridOf(state, world) {
   return askingGrid(blockOf(state, world), state.direction);

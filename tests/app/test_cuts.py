@@ -9,10 +9,12 @@ import threading
 import pytest
 import sqlalchemy as sa
 
+from app.clips_table import NewClip
 from app.database import open_database
 from app.jobs.cut_task import CutTask
 from app.jobs.cuts import CutShelf, StoredCut
-from app.library import Library, NewClip
+from app.library import Library
+from app.metrics import JobMetrics
 from app.uploads import Received
 from nonlocal_core.affinity.cut import Cut
 from tests.server import LensServer
@@ -133,7 +135,7 @@ def test_a_cut_that_is_cancelled_while_the_network_runs_is_dropped(tmp_path):
         def without(self, _cut):
             shelf.stop(clip.id, cut.id)
 
-    task = CutTask(library, {}, threading.Lock())
+    task = CutTask(library, {}, threading.Lock(), JobMetrics())
     task._kept = clip.id, Clip()
     task.run(f"{clip.id}/{cut.id}")
 

@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app import uploads
+from app.clips_table import NewClip, shown_name
 from app.database import open_database
 from app.jobs.queue import JobQueue
-from app.library import Library, NewClip, shown_name
+from app.library import Library
 from app.problems import (
     ClipAlreadyFinished,
     ClipNotFound,
@@ -31,18 +32,6 @@ from app.uploads import UploadReceiver
 async def stream(*chunks):
     for chunk in chunks:
         yield chunk
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = open_database(tmp_path, None)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def library(engine, tmp_path):
-    return Library(engine, tmp_path)
 
 
 @pytest.fixture

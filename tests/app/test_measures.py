@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from app.schemas import MeasuresOut
+from app.findings import MeasuresOut
 from app.services import FINDINGS_KEPT, Measurer
 from nonlocal_core.affinity.measures import measure
 from nonlocal_core.affinity.tour import tour

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -115,7 +116,7 @@ def test_version_tells_what_it_is_built_on(watched):
 @pytest.fixture
 def web(tmp_path):
     def text(clips=dict) -> str:
-        return WebMetrics(clips=clips, worker=lambda: (True, 1), folder=metrics_folder(tmp_path)).text().decode()
+        return WebMetrics(clips, SimpleNamespace(ready=True, starts=1), metrics_folder(tmp_path)).text().decode()
 
     return text
 

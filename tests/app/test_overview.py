@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from app import overviews
+from app.clips_table import NewClip
 from app.database import open_database
-from app.library import Library, NewClip
+from app.library import Library
 from app.overviews import DESCRIPTION, PICTURE, Overviews
 from app.problems import ClipNotFound, NoOverview
 from app.uploads import Received

@@ -122,14 +122,12 @@ def test_a_clip_that_is_let_go_is_loaded_again_when_it_comes_back(lens, server, 
     open_bench(lens, "beside")
     other = other_id(server, sample_id)
     lens.wait_for_selector(f"#beside-clip option[value='{other}']", state="attached")
-    loads = []
-    lens.on("request", lambda request: loads.append(request.url) if f"{other}/blocks/" in request.url else None)
-    for choice in (other, "", other):
-        lens.select_option("#beside-clip", choice)
-        lens.locator("#pane-other-words", has_text="Strongest").wait_for()
-        lens.wait_for_timeout(400)
-
-    assert len(loads) == 2
+    for _ in range(2):
+        with lens.expect_response(lambda response: f"{other}/blocks/" in response.url):  # the second time as the first
+            lens.select_option("#beside-clip", other)
+        lens.locator(".beside-words", has_text="same share").wait_for()
+        lens.select_option("#beside-clip", "")
+        lens.locator(".beside-words", has_text="same places").wait_for()
 
 
 def test_a_clip_of_the_link_that_is_gone_is_told_and_the_rest_goes_on(page, server, sample_id):

@@ -42,6 +42,11 @@ def postgres():
     shutil.rmtree(home)
 
 
+def running(server: LensServer, ids: list[str]) -> list[str]:
+    """Those of the clips that a worker has."""
+    return [clip_id for clip_id in ids if server.clip(clip_id)["state"] == "running"]
+
+
 @pytest.mark.timeout(600)
 def test_f15_the_job_of_a_worker_that_is_gone_for_ever_is_done_by_the_other_within_60_s(
     postgres, tmp_path, sample, figure
@@ -58,9 +63,8 @@ def test_f15_the_job_of_a_worker_that_is_gone_for_ever_is_done_by_the_other_with
     server = LensServer(data, **settings).start()
     try:
         ids = [server.upload(sample, start_s=str(n / 10)).json()["id"] for n in range(6)]
-        running = lambda: [i for i in ids if server.clip(i)["state"] == "running"]  # noqa: E731
-        until(lambda: len(running()) == 2, 120)  # one each
-        held = running()
+        until(lambda: len(running(server, ids)) == 2, 120)  # one each
+        held = running(server, ids)
         workers[0].send_signal(signal.SIGKILL)
         killed = time.monotonic()
         done_s = {}

@@ -55,7 +55,7 @@ def test_s13_500_half_open_connections_are_closed_within_10_s_and_health_answers
         client.close()
 
     figure(f"500 closed after {closed_s:.1f} s, health in at most {max(health_ms):.0f} ms")
-    assert closed_s < 13  # ten, and what opening them took
+    assert closed_s <= 10
     assert max(health_ms) < 500
 
 

@@ -8,14 +8,13 @@ import struct
 import time
 from collections import Counter
 from dataclasses import replace
-from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
 
 from nonlocal_core.errors import UnreadableVideo, VideoError, VideoTooLarge
 from nonlocal_core.video import DecodeLimits, Sampling, clip_frames, decode_frames, probe_video
+from tests.bombs import many_frames
 
 SOON_S = 2.0
 LIMITS = DecodeLimits()
@@ -50,22 +49,8 @@ def outcome(path):
 
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory):
-    """25 000 frames of 1920×1080 in about a megabyte: the second frame's packet, "nothing changes", again and again."""
-    path = tmp_path_factory.mktemp("bomb") / "long.mkv"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt, stream.codec_context.gop_size = 1920, 1080, "yuv420p", 600
-        grey = av.VideoFrame.from_ndarray(np.full((1080, 1920, 3), 128, np.uint8), "rgb24")
-        packets = []
-        for place in range(3):
-            grey.pts, grey.time_base = place, Fraction(1, 25)
-            packets += [bytes(packet) for packet in stream.encode(grey)]
-        for place in range(25_000):
-            packet = av.Packet(packets[min(place, 1)])
-            packet.stream, packet.pts, packet.dts, packet.time_base = stream, place, place, Fraction(1, 25)
-            packet.is_keyframe = place == 0
-            out.mux(packet)
-    return path
+    """25 000 frames in about a megabyte."""
+    return many_frames(tmp_path_factory.mktemp("bomb") / "long.mkv", 25_000)
 
 
 def test_a_film_of_very_many_frames_is_cut(long_film, soon):

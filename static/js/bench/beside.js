@@ -11,9 +11,10 @@ import {openFields} from '../fields.js';
 import {spanOf} from '../geometry.js';
 import {overlap} from '../overlap.js';
 import {layoutFor} from '../stage.js';
-import {blockOf, questionsOf} from '../state.js';
+import {blockOf, countsShares, questionsOf} from '../state.js';
 import {shownFrame} from '../transform.js';
 import {framesText, hiddenText, weightText} from '../words.js';
+import {worldOf} from '../world.js';
 
 const COMPARED = 20;   // answers of each whose places are compared
 
@@ -71,7 +72,7 @@ async function openClip(id, onChange, note) {
   const [blocks, image] = await Promise.all([readBlocks(id), loadImage(clip.frames.url)]);
   const fields = openFields(blocks, onChange, (words, act) => note(words, {label: 'Try again', act}));
   return {
-    world: {total: clip.frames.count, times: clip.frames.times_s, blocks, clip}, sheet: {image, frames: clip.frames},
+    world: worldOf(clip, blocks), sheet: {image, frames: clip.frames},
     load: fields.load, now: fields.now, words: fields.words, askWith: rememberedAnswers(),
   };
 }
@@ -112,7 +113,7 @@ function answerText(answer, state, world, layout) {
   if (!answer) return 'Nothing is asked yet.';
   const {top, grid} = answer;
   if (!top.length) return 'No place answers.';
-  const share = blockOf(state, world).softmax && state.ask.value === 'weight';
+  const share = countsShares(state, world);
   const spans = top.map(({cell}) => spanOf(grid, cell, world.total));
   const hidden = hiddenText(spans.filter((span) => shownFrame(span, layout) === null).length, top.length);
   const most = `Strongest: ${weightText(top[0].weight, share)}, in frame ${framesText(spans[0])}; ${top.length} together ${weightText(top.at(-1).mass, share)}.`;

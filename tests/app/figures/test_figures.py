@@ -150,6 +150,22 @@ def test_a_film_shows_every_frame_as_drawn_at_the_speed_of_the_clip(drawing, sub
         assert np.abs(frame.astype(float) - drawn).mean() < min(wrong)
 
 
+@pytest.mark.parametrize(("kind", "codec"), [("mp4", "h264"), ("gif", "gif")])
+def test_somebody_elses_program_reads_the_film(drawing, subject, tmp_path, kind, codec):
+    if shutil.which("ffprobe") is None:
+        pytest.skip("ffprobe is not here: apt-get install ffmpeg")
+    path = tmp_path / f"film.{kind}"
+    make_film(path, kind, drawing, subject, LINK, lambda _: None)
+
+    asked = ["-count_frames", "-show_entries", "stream=codec_name,width,height,nb_read_frames", "-of", "json"]
+    told = subprocess.run(["ffprobe", "-v", "error", *asked, path], capture_output=True, check=True)
+
+    assert told.stderr == b""
+    assert json.loads(told.stdout)["streams"] == [
+        {"codec_name": codec, "width": 480, "height": 504, "nb_read_frames": "32"}
+    ]
+
+
 def test_the_command_draws_a_folder_like_the_server(kept, svg, tmp_path):
     out = tmp_path / "figure.svg"
 

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from app.database import open_database
+from app.clips_table import NewClip
 from app.jobs.film_task import FilmTask
 from app.jobs.films import Films, FilmShelf, StoredFilm
-from app.library import Library, NewClip
+from app.metrics import JobMetrics
 from app.problems import FilmNotFound, QueueFull
 from app.uploads import Received
 from nonlocal_core.affinity.store import AffinityStore
 from nonlocal_core.zoo.cards import CARDS
 
 LINK = "block=mixed_4c&q=2.5.7"
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = open_database(tmp_path, None)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def library(engine, tmp_path):
-    return Library(engine, tmp_path)
 
 
 @pytest.fixture
@@ -48,7 +36,7 @@ def films(engine, library):
 @pytest.fixture
 def work(library):
     """The worker's part, for one film."""
-    task = FilmTask(library, AffinityStore(library.root), CARDS)
+    task = FilmTask(library, AffinityStore(library.root), CARDS, JobMetrics())
     return lambda clip_id, film: task.run(f"{clip_id}/{film.id}")
 
 

@@ -31,7 +31,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from app.database import open_database
-from app.library import Library, NewClip
+from app.clips_table import NewClip
+from app.library import Library
 from app.uploads import Received
 engine = open_database(Path(sys.argv[1]), None)
 library = Library(engine, Path(sys.argv[1]))
