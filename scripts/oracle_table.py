@@ -2,9 +2,13 @@
 
 Each oracle of the team's desk (../shared/oracles) is regenerated in each container that its project publishes,
 converted, and run on the recorded inputs. A row of the table is one run; differences are absolute, in float32 on the
-CPU. Blocks without a factor before a softmax, or with a ReLU on large numbers, amplify rounding: there the authors'
-own float32 numbers are further than the bound from the same network in float64. Such blocks are marked with that
-distance, and may differ from the authors by `ROUNDING` times as much.
+CPU: of the logits, and per block of the affinity that the network computes (`Affinity.matrix`) and of the rows that
+people are answered with (`AffinityField.row`), where the two differ.
+
+Blocks without a factor before a softmax, or with a ReLU on large numbers, amplify rounding: there the authors' own
+float32 numbers are further than the bound from the same network in float64, and only their very kernels, on their kind
+of processor with as many threads, give their bits. Such blocks are marked with that distance; their rows, and all of
+them on another processor, may differ from the authors by `ROUNDING` times as much.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ import numpy as np
 import torch
 
 import nonlocal_core as nl
-from nonlocal_core.affinity.capture import recorded_affinities
+from nonlocal_core.affinity.capture import field_of, recorded_affinities
 from nonlocal_core.geometry import cell_of
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.pairwise import Affinity
@@ -54,13 +58,22 @@ class Difference:
     container: str
     run: str
     logits: float
-    affinity: dict[str, float]
+    affinity: dict[str, float]  # as the network computes it
+    answered: dict[str, float]  # as its rows are answered
     own_rounding: dict[str, float]  # of the blocks beyond AFFINITY: from the authors' numbers to float64
 
     @property
     def passes(self) -> bool:
         bounds = {name: max(AFFINITY, ROUNDING * self.own_rounding.get(name, 0.0)) for name in self.affinity}
-        return self.logits <= LOGITS and all(value <= bounds[name] for name, value in self.affinity.items())
+        pairs = [*self.affinity.items(), *self.answered.items()]
+        return self.logits <= LOGITS and all(value <= bounds[name] for name, value in pairs)
+
+    def block_text(self, name: str) -> str:
+        """What the table says of a block."""
+        computed, answered, own = self.affinity[name], self.answered[name], self.own_rounding.get(name)
+        marks = [f"rows {answered:.1e}"] if answered > AFFINITY >= computed else []
+        marks += [f"authors' rounding {own:.1e}"] if own is not None else []
+        return f"{name} {computed:.1e}" + (f" ({', '.join(marks)})" if marks else "")
 
 
 def load_library() -> ModuleType:
@@ -101,12 +114,14 @@ def compare(oracle: str, container: str, model: Model) -> Iterator[Difference]:
     for run in runs(oracle, container):
         expected = dict(np.load(ORACLES / oracle / f"{run}.npz"))
         batch = torch.from_numpy(expected["input"] if "input" in expected else generated_input(spec, run))
-        logits, fields = nl.capture(model, batch)
-        theirs = dict(zip(fields, spec["nl_blocks"], strict=True))
-        affinity = {
-            ours: affinity_difference(field_rows(field), expected, theirs[ours]) for ours, field in fields.items()
-        }
-        far_off = [ours for ours, value in affinity.items() if value > AFFINITY]
+        with torch.inference_mode(), recorded_affinities(model) as found:
+            logits = model(batch)
+        theirs = dict(zip(found, spec["nl_blocks"], strict=True))
+        affinity, answered = (
+            {ours: affinity_difference(rows(found[ours]), expected, theirs[ours]) for ours in found}
+            for rows in (matrix_rows, field_rows)
+        )
+        far_off = [ours for ours in found if max(affinity[ours], answered[ours]) > AFFINITY]
         own_rounding: dict[str, float] = {}
         if far_off:
             with torch.inference_mode(), recorded_affinities(model.double()) as exact:
@@ -116,7 +131,7 @@ def compare(oracle: str, container: str, model: Model) -> Iterator[Difference]:
                 ours: affinity_difference(matrix_rows(exact[ours]), expected, theirs[ours]) for ours in far_off
             }
         far = float(np.abs(logits.numpy() - expected["output"]).max())
-        yield Difference(oracle, container, run, far, affinity, own_rounding)
+        yield Difference(oracle, container, run, far, affinity, answered, own_rounding)
 
 
 def runs(oracle: str, container: str) -> list[str]:
@@ -152,8 +167,9 @@ def affinity_difference(rows: Rows, recorded: dict[str, np.ndarray], block: str)
     return largest
 
 
-def field_rows(field: nl.AffinityField) -> Rows:
+def field_rows(affinity: Affinity) -> Rows:
     """What users are answered with."""
+    field = field_of(affinity)
     return field.query_grid.cells, lambda query: field.row(cell_of(field.query_grid, query))
 
 
@@ -204,10 +220,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             model = nl.load_model(regenerate(oracle, container, Path(folder)))
             for row in compare(oracle, container, model):
-                blocks = "  ".join(
-                    f"{name} {value:.1e}" + (f" (own {row.own_rounding[name]:.1e})" if name in row.own_rounding else "")
-                    for name, value in row.affinity.items()
-                )
+                blocks = "  ".join(map(row.block_text, row.affinity))
                 verdict = "" if row.passes else "  TOO FAR"
                 print(f"{oracle:40} {container:16} {row.run:6} {row.logits:8.1e}  {blocks}{verdict}", flush=True)
                 good &= row.passes
