@@ -118,6 +118,16 @@ def test_another_clip_beside_is_in_the_link_and_the_link_opens_it(lens, server, 
     assert "same share" in lens.locator(".beside-words").inner_text()
 
 
+def test_a_clip_chosen_before_anything_is_drawn_is_the_one_beside(lens, server, sample_id):
+    other = other_id(server, sample_id)
+    lens.evaluate("window.requestAnimationFrame = () => 0")  # a page that is too busy to draw
+    open_bench(lens, "beside")
+    lens.wait_for_selector(f"#beside-clip option[value='{other}']", state="attached")
+    lens.select_option("#beside-clip", other)
+
+    assert lens.evaluate("window.lens.state().beside").startswith(f"{other}.mixed_")
+
+
 def test_a_clip_that_is_let_go_is_loaded_again_when_it_comes_back(lens, server, sample_id):
     open_bench(lens, "beside")
     other = other_id(server, sample_id)

@@ -62,6 +62,7 @@ export function openBench(root, lens) {
     setText(find('.beside-words', root), block ? comparison(left, right, own.world, beside.world) : '');
   }
 
+  again();   // both lists have a value before anybody can choose
   return {show};
 }
 
