@@ -22,7 +22,7 @@ from app.patience import PatientProtocol
 from app.settings import Settings
 from nonlocal_core.cli import make_parser, run
 from nonlocal_core.commands.checks import report
-from nonlocal_core.commands.command import add_command
+from nonlocal_core.commands.command import add_command, add_precision
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a name from `models` or a file; may be repeated, first is default",
     )
+    add_precision(parser, default=None)
     parser.add_argument("--log", choices=("human", "json"), help="what lines of the log look like (default human)")
 
 
@@ -99,6 +100,8 @@ def _settings_of(options: argparse.Namespace) -> Settings:
         given["models"] = tuple(options.model)
     if options.log:
         given["log"] = options.log
+    if options.precision:
+        given["precision"] = options.precision
     return Settings(**given)
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from nonlocal_core.model.precision import Precision
 from nonlocal_core.zoo.cards import models_folder
 
 
@@ -25,6 +26,7 @@ class Settings(BaseSettings):
     models_folder: Path = Field(
         default_factory=lambda: models_folder(os.environ), description="where `models fetch` puts what it fetches"
     )
+    precision: Precision = Field(default="float32", description="that networks are computed in")
     upload_limit_bytes: int = Field(default=200_000_000, gt=0, description="largest video that is accepted")
     queue_limit: int = Field(default=50, gt=0, description="clips that may wait or run at once; more get 429")
     ttl_s: float | None = Field(

@@ -105,6 +105,6 @@ def _subject(store: AffinityStore, name: str) -> Subject:
 def _analyse(video: Path, model: str, folder: Path) -> None:
     import nonlocal_core as nl  # torch is loaded here, when it is needed
 
-    analysis = nl.analyse(video, nl.load_model(model, models=models_folder(os.environ)))
+    analysis = nl.analyse(video, nl.load_model(model, models=models_folder(os.environ), precision="float32"))
     origin = {"model": model, "filename": video.name, "sha256": file_sha256(video), "start_s": "0.0"}
     AffinityStore(folder.parent).write(folder.name, analysis, origin)

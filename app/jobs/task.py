@@ -189,7 +189,6 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
     """The real thing: loads every model of the settings once. Only the worker calls this, so only it loads torch."""
     import torch
 
-    import nonlocal_core
     from app.jobs.cut_task import CutTask
     from app.jobs.film_task import FilmTask
     from app.jobs.workflow import CUT, FILM
@@ -197,11 +196,13 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
     from nonlocal_core.analysis import analyse
     from nonlocal_core.video.isolation import watch_children
     from nonlocal_core.zoo.cards import card_of, cards_of
+    from nonlocal_core.zoo.load import load_model
 
     folder = settings.models_folder
     device = "cuda" if torch.cuda.is_available() else "cpu"  # the first GPU that CUDA_VISIBLE_DEVICES leaves
     models = {
-        card_of(name, folder).name: nonlocal_core.load_model(name, models=folder).to(device) for name in settings.models
+        card_of(name, folder).name: load_model(name, models=folder, precision=settings.precision).to(device)
+        for name in settings.models
     }
     store = AffinityStore(library.root)
     metrics = JobMetrics(worker_file(settings.data, settings.executor))

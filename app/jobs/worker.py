@@ -25,6 +25,7 @@ from app.jobs.heartbeat import Heart
 from app.jobs.queue import JobQueue
 from app.library import Library
 from app.logs import Style, set_up_logs
+from nonlocal_core.model.precision import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,7 @@ class WorkerSettings(BaseModel, frozen=True):
     database_url: str | None
     models: tuple[str, ...]
     models_folder: Path
+    precision: Precision = "float32"
     ttl_s: float | None
     queue_limit: int
     log: Style = "human"

@@ -116,7 +116,7 @@ class CutAffinity(Affinity):
             y = super().aggregate(g).flatten(2)  # [N, D, Q]
         for start in range(0, len(queries), _CHUNK):
             part = queries[start : start + _CHUNK]
-            y[:, :, part] = torch.einsum("nqk,ndk->ndq", self._rows(part), values)
+            y[:, :, part] = torch.einsum("nqk,ndk->ndq", self._rows(part).to(values.dtype), values)
         return y.reshape(*y.shape[:2], grid.t, grid.h, grid.w)
 
     def _rows(self, queries: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from nonlocal_core.affinity.arrows import TOP_ARROWS, Arrow
 from nonlocal_core.affinity.field import AffinityField, Direction
 from nonlocal_core.affinity.query import Pool, Query, Value, answer
 from nonlocal_core.affinity.store import AffinityStore
-from nonlocal_core.commands.command import Subparsers, add_command
+from nonlocal_core.commands.command import Subparsers, add_command, add_precision
 from nonlocal_core.geometry import Grid, centre_of
 from nonlocal_core.variant import VARIANTS
 from nonlocal_core.zoo.cards import models_folder
@@ -172,6 +172,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="default", metavar="NAME", help="a name from `models`, or a .safetensors file"
     )
+    add_precision(parser)
     parser.add_argument("--start-s", type=float, default=0.0, metavar="S", help="where the clip starts, in seconds")
     parser.add_argument("--variant", choices=VARIANTS, default="none", help="a null model of the clip (default: none)")
 
@@ -183,7 +184,7 @@ def _analyse(options: argparse.Namespace, video: Path) -> Analysis:
         if sys.stderr.isatty():
             print(f"\r{stage:8} {fraction:4.0%}", end="" if fraction < 0.9 else "\n", file=sys.stderr, flush=True)
 
-    model = nl.load_model(options.model, models=models_folder(os.environ))
+    model = nl.load_model(options.model, models=models_folder(os.environ), precision=options.precision)
     return nl.analyse(video, model, start_s=options.start_s, variant=options.variant, progress=show)
 
 

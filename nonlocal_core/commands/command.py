@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
+
+from nonlocal_core.model.precision import Precision
 
 Subparsers = Any  # argparse keeps the class private
 
@@ -20,6 +22,15 @@ def add_command(commands: Subparsers, name: str, run: Any, summary: str, example
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def add_precision(parser: argparse.ArgumentParser, default: Precision | None = "float32") -> None:
+    """The flag of commands that run a network; with a default of None, the settings have it."""
+    parser.add_argument(
+        "--precision", choices=get_args(Precision), default=default,
+        help="bfloat16 is sooner on processors with AMX and on GPUs, and changes an arrow in a hundred or three "
+        "(default float32)",
+    )  # fmt: skip
 
 
 def number_from(least: int) -> Callable[[str], int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nonlocal_core.affinity.arrows import TOP_ARROWS
 from nonlocal_core.affinity.cut import Cut
 from nonlocal_core.affinity.query import Query, answer
-from nonlocal_core.commands.command import Subparsers, add_command, number_from
+from nonlocal_core.commands.command import Subparsers, add_command, add_precision, number_from
 from nonlocal_core.errors import LensError
 from nonlocal_core.geometry import ClipPoint, flat_index
 from nonlocal_core.variant import VARIANTS
@@ -45,6 +45,7 @@ def declare_cut(commands: Subparsers) -> None:
         "--everywhere", action="store_true", help="every place loses these keys, not only the one that asks"
     )
     parser.add_argument("--model", default="default", metavar="NAME", help="a name from `models`, or a model file")
+    add_precision(parser)
     parser.add_argument("--start-s", type=float, default=0.0, metavar="S", help="where the clip starts, in seconds")
     parser.add_argument("--variant", choices=VARIANTS, default="none", help="cut a null model of the clip")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -57,7 +58,7 @@ def _run_cut(options: argparse.Namespace) -> int:
     from nonlocal_core.cutting import ClipToCut  # torch is loaded here, when it is needed
     from nonlocal_core.zoo.load import load_model
 
-    model = load_model(options.model, models=models_folder(os.environ))
+    model = load_model(options.model, models=models_folder(os.environ), precision=options.precision)
     clip = ClipToCut(options.video, model, start_s=options.start_s, variant=options.variant)
     cut = _cut(options, place, clip.field(options.block), clip.frames)
     result = clip.without(cut)

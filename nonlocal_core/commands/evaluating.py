@@ -9,7 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from nonlocal_core.commands.command import Subparsers, add_command, number_from
+from nonlocal_core.commands.command import Subparsers, add_command, add_precision, number_from
 from nonlocal_core.learn.clips import PROTOCOLS, Protocol
 from nonlocal_core.zoo.cards import models_folder
 
@@ -39,6 +39,7 @@ def declare_evaluate(commands: Subparsers) -> None:
     parser.add_argument(
         "--workers", type=number_from(1), default=2, metavar="N", help="videos decoded at a time (default: 2)"
     )
+    add_precision(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write everything as JSON, also the confusions")
 
 
@@ -52,7 +53,7 @@ def _run_evaluate(options: argparse.Namespace) -> int:
     from nonlocal_core.zoo.load import load_model
 
     protocol = _protocol(options)
-    model = load_model(options.model, models=models_folder(os.environ))
+    model = load_model(options.model, models=models_folder(os.environ), precision=options.precision)
     listing = read_listing(options.data, videos=options.videos, classes=model.labels)
     objective = SUPERVISED[options.objective or ("sigmoid" if listing.labelling == "multi" else "softmax")]
     model = model.to("cuda" if torch.cuda.is_available() else "cpu")

@@ -10,7 +10,7 @@ from torch.nn import functional
 from nonlocal_core.errors import InvalidSpec
 from nonlocal_core.model.groups import WHOLE, Groups
 from nonlocal_core.model.norm import norm_of, scale_of
-from nonlocal_core.model.pairwise import Pairwise
+from nonlocal_core.model.pairwise import Affinity, Pairwise
 from nonlocal_core.model.spec import BlockSpec
 
 
@@ -55,24 +55,33 @@ class NonLocalBlock(nn.Module):
         Raises:
             InvalidSpec: the frames of x cannot be cut into groups of `group_frames`.
         """
-        theta, phi = self.theta(x), self._keys(self.phi, x)  # [N, C', T, H, W], [N, C', T, H/2, W/2]
-        if self.spec.similarity == "cosine":
-            theta, phi = functional.normalize(theta, dim=1), functional.normalize(phi, dim=1)
-        affinity = self.pairwise(theta, phi, self._groups(x))
+        affinity = self.relate(x)
         if self.spec.residual == "absent":
             return x
-        return x + self.w_z(affinity.aggregate(self._keys(self.g, x)))
+        return x + self.w_z(affinity.aggregate(self.keys(self.g, x)))
+
+    def relate(self, x: Tensor) -> Affinity:
+        """f(x_i, x_j) for all places of x, as `pairwise` gives it to whoever listens.
+
+        Raises:
+            InvalidSpec: as `forward`.
+        """
+        theta, phi = self.theta(x), self.keys(self.phi, x)  # [N, C', T, H, W], [N, C', T, H/2, W/2]
+        if self.spec.similarity == "cosine":
+            theta, phi = functional.normalize(theta, dim=1), functional.normalize(phi, dim=1)
+        return self.pairwise(theta, phi, self._groups(x))
 
     def carried(self, x: Tensor) -> Tensor:
         """|W_z g_j| for each key of x [N, C, T, H, W], the length of what it adds to a z_i per unit of weight: [N, K].
 
         Of a block with a learned residual; without biases and the norm's shift, which no key brings.
         """
-        g = self._keys(self.g, x).flatten(2)  # [N, D, K]
+        g = self.keys(self.g, x).flatten(2)  # [N, D, K]
         weight = cast(Tensor, self.w_z[0].weight).flatten(1)  # [C, D]
         return (weight * scale_of(self.w_z[1])[:, None] @ g).square().sum(1).sqrt()
 
-    def _keys(self, project: nn.Module, x: Tensor) -> Tensor:
+    def keys(self, project: nn.Module, x: Tensor) -> Tensor:
+        """What `project` (phi or g) gives on the grid of the keys."""
         if self.spec.sub_sampling == "project_then_pool":
             return self.pool(project(x))
         return project(self.pool(x))

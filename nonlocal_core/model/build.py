@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nonlocal_core.errors import InvalidSpec
 from nonlocal_core.model.block import NonLocalBlock
 from nonlocal_core.model.inception import MODULES, InceptionHead, inception_stages, width_of
+from nonlocal_core.model.precision import Precision
 from nonlocal_core.model.resnet import ResNetHead, resnet_stages, resnet_widths
 from nonlocal_core.model.spec import ModelSpec
 
@@ -21,12 +22,14 @@ class Model(nn.Module):
     """A video classifier with non-local blocks, built from its spec; weights are random until loaded.
 
     `labels` name the classes in the classifier's order; `card` says where the weights come from, None when they are
-    random. `blocks[name]` is the block after stage `name`, in network order.
+    random. `blocks[name]` is the block after stage `name`, in network order. `precision` is that of a fast twin
+    (`engine.py`), None of the network as it is built here, which can be trained.
     """
 
     def __init__(self, spec: ModelSpec, labels: tuple[str, ...] = (), card: ModelCard | None = None) -> None:
         super().__init__()
         self.spec, self.card = spec, card
+        self.precision: Precision | None = None
         self.labels = labels or tuple(f"class {i}" for i in range(spec.classes))
         if len(self.labels) != spec.classes:
             raise InvalidSpec(f"{len(self.labels)} labels for {spec.classes} classes; there must be one for each")
@@ -39,7 +42,7 @@ class Model(nn.Module):
             {name: NonLocalBlock(wanted[name], width) for name, width in widths.items() if name in wanted}
         )
         features = list(widths.values())[-1]
-        self.head = (
+        self.head: nn.Module = (
             ResNetHead(spec.resnet, features, spec.classes) if spec.resnet else InceptionHead(features, spec.classes)
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -22,12 +24,20 @@ class Affine(nn.Module):
 
 
 def scale_of(norm: nn.Module) -> Tensor:
-    """The factor per channel that a norm of `norm_of` applies when it is not training: [C]."""
+    """The factor per channel that a norm applies when it is not training: [C]."""
     if isinstance(norm, nn.BatchNorm3d) and norm.running_var is not None:
-        return norm.weight * (norm.running_var + norm.eps).rsqrt()
+        scale = (norm.running_var + norm.eps).rsqrt()
+        return scale if norm.weight is None else norm.weight * scale  # pyright: ignore[reportUnnecessaryComparison]
     if isinstance(norm, Affine):
         return norm.weight
-    raise TypeError(f"{type(norm).__name__} is no norm of a block")
+    raise TypeError(f"{type(norm).__name__} is no norm of a network here")
+
+
+def shift_of(norm: nn.Module) -> Tensor:
+    """What a norm adds per channel, after `scale_of`, when it is not training: [C]."""
+    if isinstance(norm, nn.BatchNorm3d) and norm.running_mean is not None:
+        return norm.bias - norm.running_mean * scale_of(norm)
+    return cast(Affine, norm).bias
 
 
 def norm_of(norm: Norm, channels: int, eps: float, momentum: float = 0.1) -> nn.BatchNorm3d | Affine:

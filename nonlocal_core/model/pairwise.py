@@ -47,8 +47,8 @@ class Affinity:
         return f * (by_t * by_h * by_w / logits.shape[-1])  # C(x) = N, Eq. 4 and Section 3.2
 
     def aggregate(self, g: Tensor) -> Tensor:
-        """y_i = 1/C(x) sum_j f(x_i, x_j) g_j: g [N, D, T', H', W'] -> [N, D, T, H, W]. No matrix is made."""
-        queries, keys, values = (fold(x, self.groups) for x in (self.theta, self.phi, g))
+        """y_i = 1/C(x) sum_j f(x_i, x_j) g_j, in the precision of g [N, D, T', H', W']: [N, D, T, H, W]. No matrix."""
+        queries, keys, values = (fold(x.to(g.dtype), self.groups) for x in (self.theta, self.phi, g))
         if self.kind in SOFTMAX_KINDS:
             y = attend(queries, keys, values, self.scale)
         elif self.kind == "dot_product":

@@ -9,16 +9,24 @@ import torch
 
 from nonlocal_core.errors import ConversionFailed
 from nonlocal_core.model.build import Model
+from nonlocal_core.model.engine import fast
+from nonlocal_core.model.precision import Precision
 from nonlocal_core.zoo.cards import CARDS, MODELS, ModelCard, card_of, card_of_file
 from nonlocal_core.zoo.checkpoint import Checkpoint, read_checkpoint
 from nonlocal_core.zoo.containers import is_ours
 from nonlocal_core.zoo.convert import convert_file, wanted_tensors
 
 
-def load_model(name_or_path: str | Path = "default", *, models: Path = MODELS) -> Model:
+def load_model(
+    name_or_path: str | Path = "default", *, models: Path = MODELS, precision: Precision | None = None
+) -> Model:
     """The model of a card, of one of our .safetensors files, or of a checkpoint that somebody published.
 
-    It is in evaluation mode. `models` is the folder that `models fetch` filled.
+    It is in evaluation mode.
+
+    Args:
+        models: the folder that `models fetch` filled.
+        precision: of a fast twin, for inference only; None: the network itself, in float32, which can be trained.
 
     Raises:
         UnknownModel: neither a card nor a file.
@@ -39,7 +47,7 @@ def load_model(name_or_path: str | Path = "default", *, models: Path = MODELS) -
     if misfits:
         raise ConversionFailed(misfits)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()}, strict=False)
-    return model.eval()
+    return model.eval() if precision is None else fast(model.eval(), precision)
 
 
 def _opened(name_or_path: str | Path, models: Path) -> tuple[ModelCard, Checkpoint]:
