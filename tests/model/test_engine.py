@@ -21,6 +21,14 @@ from nonlocal_core.model.randomise import with_random_projections
 from nonlocal_core.model.spec import BlockSpec, ModelSpec, ResNetSpec
 
 KINDS = ("gaussian", "embedded_gaussian", "dot_product", "concatenation")
+CHOICES = (
+    {},
+    {"sub_sampling": "project_then_pool"},
+    {"sub_sampling": "none", "domain": "time"},
+    {"group_frames": 2, "norm": "affine"},
+    {"residual": "absent"},
+    {"out_bias": False},
+)
 SIZES = [(4, 12, 12), (5, 13, 9), (1, 7, 7), (7, 8, 11)]
 
 
@@ -41,13 +49,16 @@ def lively(module: nn.Module) -> nn.Module:
     return module.eval()
 
 
-def spec_of(backbone: str, **fields) -> ModelSpec:
+def spec_of(backbone: str, kind="embedded_gaussian", **resnet) -> ModelSpec:
     places = ("res3_1", "res4_0") if backbone == "resnet" else ("mixed_3c", "mixed_4c")
-    resnet = (
-        ResNetSpec(inflation="3x1x1", stem_kernel_t=5, **fields.pop("resnet", {})) if backbone == "resnet" else None
+    return ModelSpec(
+        backbone=backbone,
+        resnet=ResNetSpec(inflation="3x1x1", stem_kernel_t=5, **resnet) if backbone == "resnet" else None,
+        blocks=tuple(BlockSpec(after=place, kind=kind, scale="inverse_sqrt") for place in places),
+        classes=7,
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
     )
-    blocks = tuple(BlockSpec(after=place, **fields) for place in places)
-    return ModelSpec(backbone=backbone, resnet=resnet, classes=7, mean=(0, 0, 0), std=(1, 1, 1), blocks=blocks)
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +86,10 @@ def test_pooling_in_space_and_then_in_time_is_pooling(size, kernel, stride):
 
 
 @pytest.mark.parametrize("size", SIZES[:2])
-@pytest.mark.parametrize(("kernel", "stride", "padding"), [((2, 3, 3), (2, 2, 2), (0, 1, 1)), ((1, 3, 3), (2, 2, 2), (0, 0, 0)),
-                                                           ((2, 1, 1), (2, 1, 1), (0, 0, 0))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [((2, 3, 3), (2, 2, 2), (0, 1, 1)), ((1, 3, 3), (2, 2, 2), (0, 0, 0)), ((2, 1, 1), (2, 1, 1), (0, 0, 0))],
+)
 def test_pooling_with_windows_that_are_never_cut_is_pooling(size, kernel, stride, padding):
     x = torch.randn(2, 5, *size)
 
@@ -133,9 +146,7 @@ def test_bfloat16_is_near_and_its_affinities_are_float32(networks, backbone):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("choices", [{}, {"sub_sampling": "project_then_pool"}, {"sub_sampling": "none", "domain": "time"},
-                                     {"group_frames": 2, "norm": "affine"}, {"residual": "absent"}, {"out_bias": False}],
-                         ids=str)  # fmt: skip
+@pytest.mark.parametrize("choices", CHOICES, ids=str)
 def test_every_block_has_a_twin(kind, choices):
     spec = BlockSpec(after="here", kind=kind, scale="inverse_sqrt", **choices)
     block = lively(NonLocalBlock(spec, 8))
@@ -152,9 +163,7 @@ def test_every_block_has_a_twin(kind, choices):
 
 
 def test_a_network_with_affine_layers_and_other_strides_has_a_twin():
-    spec = spec_of(
-        "resnet", kind="dot_product", resnet={"norm": "affine", "spatial_stride_on": "1x1", "pool1_padding": 1}
-    )
+    spec = spec_of("resnet", "dot_product", norm="affine", spatial_stride_on="1x1", pool1_padding=1)
     model, batch = lively(Model(spec)), torch.randn(1, 3, 8, 65, 65)
 
     with torch.inference_mode():
