@@ -89,8 +89,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog, observe=observe, respond=unexpected)
     install_error_handlers(app)
-    app.include_router(access.router)
-    for module in (clips, arrows, cutting, measures, figures, exports, about, pages):
+    # Routes are tried in this order, and questions come most often.
+    for module in (arrows, access, clips, cutting, measures, figures, exports, about, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=resource("static")), name="static")
     return app

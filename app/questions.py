@@ -4,6 +4,7 @@ made of numbers that are valid already, 200 times a second, and validating 80 ne
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import (
     Annotated,
     Any,
@@ -150,8 +151,9 @@ def row_out(field: AffinityField, query: Query, found: Answer, frames: int) -> R
     }
 
 
+@lru_cache(maxsize=1 << 14)  # cells of a few clips: the same ones end arrows again and again
 def place_of(grid: Grid, cell: GridPoint, frames: int) -> Place:
-    """A cell in the coordinates of the clip."""
+    """A cell in the coordinates of the clip. Callers share it: it is only read."""
     return _place(span_of(grid, cell, frames), cell)
 
 

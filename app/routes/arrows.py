@@ -6,12 +6,10 @@ A question is answered on the event loop: it takes a tenth of a millisecond, les
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from fastapi import Query as Parameters
 
-from app.bodies import described, read_json
+from app.bodies import described, listed, read_json, read_query
 from app.questions import AnswersOut, ArrowsOut, QueriesIn, QueryIn, RowOut, arrows_out, as_json, row_out
 from app.routes.clips import FOR_EVER, errors
 from app.schemas import API, BlockName
@@ -25,10 +23,10 @@ QUERIES_BYTES = 500_000  # a thousand questions with every choice are 300 kB
 router = APIRouter(prefix=f"{API}/clips/{{clip_id}}", tags=["questions"], responses=errors(404, 409, 422))
 
 
-@router.get("/arrows", response_model=ArrowsOut)
-async def read_arrows(clip_id: DoneClip, asked: Annotated[QueryIn, Parameters()], services: Ask) -> Response:
+@router.get("/arrows", response_model=ArrowsOut, openapi_extra=listed(QueryIn))
+async def read_arrows(clip_id: DoneClip, request: Request, services: Ask) -> Response:
     """The places of highest affinity with a place or region, best first."""
-    return as_json(await _answer(clip_id, asked.query, services))
+    return as_json(await _answer(clip_id, read_query(request, QueryIn).query, services))
 
 
 @router.post("/arrows", response_model=AnswersOut, responses=errors(413), openapi_extra=described(QueriesIn))
@@ -63,10 +61,10 @@ async def _ask(field: AffinityField, query: Query, frames: int) -> Answer:
     return await asyncio.to_thread(answer, field, query, frames)
 
 
-@router.get("/row", response_model=RowOut)
-async def read_row(clip_id: DoneClip, asked: Annotated[QueryIn, Parameters()], services: Ask) -> Response:
+@router.get("/row", response_model=RowOut, openapi_extra=listed(QueryIn))
+async def read_row(clip_id: DoneClip, request: Request, services: Ask) -> Response:
     """Every value of a question as a flat grid: the heat map. It holds what `when` and `near` leave out too."""
-    query = asked.query
+    query = read_query(request, QueryIn).query
     field, frames = await services.field(clip_id, query.block)
     return as_json(row_out(field, query, await _ask(field, query, frames), frames))
 

@@ -127,7 +127,7 @@ class AffinityField:
             CellOutsideGrid: `query` is not a cell of `query_grid`.
         """
         logits = self.scale * (self._phi32 @ self.theta[flat_index(self.query_grid, query)].astype(np.float32))  # [K]
-        seen = self.reach(query, "forward")
+        seen = self._seen(query, "forward")
         weights = np.zeros_like(logits)
         if self.has_softmax:
             f = np.exp(logits[seen] - logits[seen].max())
@@ -143,7 +143,7 @@ class AffinityField:
             CellOutsideGrid: `key` is not a cell of `key_grid`.
         """
         logits = self.scale * (self._theta32 @ self.phi[flat_index(self.key_grid, key)].astype(np.float32))  # [Q]
-        seen = self.reach(key, "reverse")
+        seen = self._seen(key, "reverse")
         weights = np.zeros_like(logits)
         if self.has_softmax:
             weights[seen] = np.exp(logits[seen] - self.log_sum_exp[seen])
@@ -168,6 +168,10 @@ class AffinityField:
         if direction == "reverse":
             asking, answering = answering, asking
         return np.flatnonzero(answering == asking[index])
+
+    def _seen(self, cell: GridPoint, direction: Direction) -> NDArray[np.intp] | slice:
+        """`reach` as an index; of an ungrouped block one that copies nothing."""
+        return slice(None) if self.groups == WHOLE else self.reach(cell, direction)
 
     def asking_grid(self, direction: Direction) -> Grid:
         """The grid a question is asked on: queries look forward, keys are looked at."""
