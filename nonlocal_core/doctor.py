@@ -18,6 +18,8 @@ from nonlocal_core.zoo.cards import CARDS, MODELS, card_of
 ROOM_BYTES = 1_000_000_000  # about 35 analysed clips
 GPU_DEVICES = ("/dev/nvidia0", "/dev/kfd")  # of NVIDIA's and AMD's drivers
 
+CPU_INFO = Path("/proc/cpuinfo")
+
 Check = tuple[str, Callable[[], str]]
 
 
@@ -88,7 +90,20 @@ def _device() -> str:
             f"there is a GPU ({driver}), but torch {torch.__version__} cannot use it: install the build for its driver"
         )
     gpu = torch.cuda.get_device_name() if driver else "no GPU, the processor is used"
-    return f"{gpu}; {torch.get_num_threads()} threads; torch {torch.__version__}"
+    return f"{gpu}; {torch.get_num_threads()} threads; torch {torch.__version__}; {_engine(gpu=bool(driver))}"
+
+
+def _engine(*, gpu: bool) -> str:
+    """How networks are run, see model/engine.py, and whether bfloat16 would be sooner."""
+    import torch
+
+    fused = not gpu and torch.backends.mkldnn.is_available()
+    how = (
+        "convolutions by oneDNN with norm and ReLU in one call" if fused else "convolutions with their norms folded in"
+    )
+    amx = CPU_INFO.exists() and "amx_bf16" in CPU_INFO.read_text()
+    advice = "is sooner here" if gpu or amx else "is no sooner here: the processor has no AMX"
+    return f"{how}; --precision bfloat16 {advice}"
 
 
 def _data(data: Path) -> str:
