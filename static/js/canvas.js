@@ -2,10 +2,11 @@
  * The only file that paints: draw-list items (scene.js) onto 2D canvases. Decides nothing.
  * The device pixel ratio is dealt with once, in fit().
  */
-import {arrowShape, markShape} from './arrow-shape.js';
+import {arrowShape, grown, markShape} from './arrow-shape.js';
 import {heatPixel} from './colour.js';
 
 const CASING = '8, 10, 14';   // near black around everything bright, so that it reads on any picture
+const RIM = 0.9;              // CSS pixels of it around an arrow
 
 /** Size the canvas in CSS pixels and return a cleared context in which one unit is one CSS pixel. */
 export function fit(canvas, width, height) {
@@ -112,16 +113,13 @@ function paintCell(context, {role, box, colour, opacity}) {
 export function paintArrow(context, arrow, strength) {
   context.save();
   context.globalAlpha = arrow.opacity * strength;
-  context.lineJoin = 'round';
-  const here = Math.hypot(arrow.to.x - arrow.from.x, arrow.to.y - arrow.from.y) < 3;
-  const outline = here ? ringPath(arrow) : polygonPath(arrowShape(arrow));
-  if (here) strokeRing(context, outline, arrow);
+  if (Math.hypot(arrow.to.x - arrow.from.x, arrow.to.y - arrow.from.y) < 3) strokeRing(context, ringPath(arrow), arrow);
   else {
-    context.strokeStyle = `rgba(${CASING}, 0.6)`;
-    context.lineWidth = 1.8;
-    context.stroke(outline);
+    const outline = arrowShape(arrow);
+    context.fillStyle = `rgba(${CASING}, 0.6)`;
+    context.fill(polygonPath(outline.map((polygon) => grown(polygon, RIM))));
     context.fillStyle = arrow.colour;
-    context.fill(outline);
+    context.fill(polygonPath(outline));
   }
   context.restore();
 }

@@ -10,6 +10,7 @@ import {openFields} from './fields.js';
 import {drawLegend, showHeatScale} from './legend.js';
 import {decodeLink, encodeLink} from './link.js';
 import {openPanel, showBlock} from './panel.js';
+import {forgetInks} from './pictures.js';
 import {sceneOf} from './scene.js';
 import {layoutFor, openStage} from './stage.js';
 import {blockOf, countsShares, initialState, MOST_CELLS, MOST_PINS, reduce} from './state.js';
@@ -18,7 +19,8 @@ import {openTimeline} from './timeline.js';
 
 const TABLE_MS = 70;       // the table follows the pointer at this pace
 const UNDOABLE = ['pin', 'region', 'unpin', 'clear'];
-const PASSING = ['point', 'move', 'extend'];
+const PASSING = ['point', 'move', 'extend'];    // they change these parts of the state, which no control shows:
+const PASSED = ['cursor', 'anchor'];
 
 /**
  * Opens the lens in `root` for a clip of `world` = {total, times, blocks, clip} whose frames are in `sheet` =
@@ -34,6 +36,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
   let scene = {items: [], questions: [], active: null, hidden: 0, share: true};
   const view = find('.view', root);
   let width = 0;             // of the view, remembered: asking for it between writes would lay the page out each time
+  let controlled = {};       // {state, field} that the controls show
   let inspected = null, asked = false, tableDue = 0, linkDue = 0, sayDue = 0;
   linked.notes.forEach((text) => note(text));
 
@@ -52,7 +55,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     inspected: () => inspected,
     inspect: (arrow) => { inspected = arrow; requestDraw(); },
     inspectRank: (rank) => lens.inspect(rank && scene.active ? {question: scene.active.id, rank} : null),
-    redraw: () => { stage.repaint(); drawLegend(root, world.times.at(-1) - world.times[0]); requestDraw(); },
+    redraw: () => { forgetInks(); stage.repaint(); drawLegend(root, world.times.at(-1) - world.times[0]); requestDraw(); },
   };
   const stage = openStage(find('.stage', root), lens, sheet);
   const timeline = openTimeline(find('.timeline', root), lens, sheet);
@@ -84,7 +87,8 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     fields.load(state.block);
     const field = fields.now(state.block);
     if (field && state.pins === null) suggest(field);
-    controls.show(state, field);
+    if (field !== controlled.field || !settled(controlled.state, state)) controls.show(state, field);
+    controlled = {state, field};
     const layout = lens.layout();
     const ask = field && canAnswer(field, state) ? lens.askWith(field, state) : null;
     scene = {...sceneOf({state, world, layout, ask}), share: countsShares(state, world)};
@@ -102,6 +106,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     panel.show(state, scene, inspected);
     showBlock(root, state, world);
     open?.show(state, scene);
+    width = view.clientWidth;                                // lays the page out now, and not in the frame of the next move
   }
 
   function suggest(field) {
@@ -149,4 +154,9 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
   drawLegend(root, world.times.at(-1) - world.times[0]);
   draw();
   return lens;
+}
+
+/** True when two states differ in nothing that a control shows. */
+function settled(before, after) {
+  return before && Object.keys(after).every((part) => PASSED.includes(part) || before[part] === after[part]);
 }

@@ -191,6 +191,8 @@ export function rangeOf(weights) {
 export function massByFrame(weights, grid, total) {
   const plane = grid.h * grid.w;
   const sums = new Float64Array(grid.t);
-  weights.forEach((weight, n) => { sums[Math.floor(n / plane)] += Math.max(0, weight); });
+  for (let t = 0; t < grid.t; t += 1) {
+    for (let n = t * plane; n < (t + 1) * plane; n += 1) if (weights[n] > 0) sums[t] += weights[n];
+  }
   return Array.from({length: total}, (_, frame) => sums[Math.floor(frame * grid.t / total)]);
 }
