@@ -1,6 +1,6 @@
 /**
  * The only file that paints: draw-list items (scene.js) onto 2D canvases. Decides nothing.
- * The device pixel ratio is dealt with once, in fit().
+ * The device pixel ratio is dealt with once, in resize().
  */
 import {arrowShape, grown, markShape} from './arrow-shape.js';
 import {heatPixel} from './colour.js';
@@ -10,6 +10,28 @@ const RIM = 0.9;              // CSS pixels of it around an arrow
 
 /** Size the canvas in CSS pixels and return a cleared context in which one unit is one CSS pixel. */
 export function fit(canvas, width, height) {
+  const ratio = resize(canvas, width, height);
+  const context = canvas.getContext('2d');
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+/**
+ * fit() for a canvas that will lie still: `draw(context)` paints a bitmap, which is handed over whole. Chromium copies
+ * each 2D canvas of a page whenever one of them changes; it leaves bitmaps alone.
+ */
+export function paintStill(canvas, width, height, draw) {
+  const ratio = resize(canvas, width, height);
+  const sheet = new OffscreenCanvas(Math.max(1, canvas.width), Math.max(1, canvas.height));
+  const context = sheet.getContext('2d');
+  context.scale(ratio, ratio);
+  draw(context);
+  canvas.getContext('bitmaprenderer').transferFromImageBitmap(sheet.transferToImageBitmap());
+}
+
+/** Give the canvas its size; returns how many device pixels a CSS pixel has. */
+function resize(canvas, width, height) {
   const ratio = Math.min(window.devicePixelRatio || 1, 3);
   const device = {width: Math.round(width * ratio), height: Math.round(height * ratio)};
   if (canvas.width !== device.width || canvas.height !== device.height) {
@@ -17,10 +39,7 @@ export function fit(canvas, width, height) {
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
   }
-  const context = canvas.getContext('2d');
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return context;
+  return ratio;
 }
 
 /** Where frame `index` lies in the sprite sheet, in pixels of the image. */

@@ -17,7 +17,7 @@ import {blockOf, countsShares, initialState, MOST_CELLS, MOST_PINS, reduce} from
 import {suggestedCell} from './suggest.js';
 import {openTimeline} from './timeline.js';
 
-const TABLE_MS = 70;       // the table follows the pointer at this pace
+const TABLE_MS = 70, LATEST_MS = 300;           // the table waits until the pointer rests for so long, and never longer than that
 const UNDOABLE = ['pin', 'region', 'unpin', 'clear'];
 const PASSING = ['point', 'move', 'extend'];    // they change these parts of the state, which no control shows:
 const PASSED = ['cursor', 'anchor'];
@@ -37,7 +37,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
   const view = find('.view', root);
   let width = 0;             // of the view, remembered: asking for it between writes would lay the page out each time
   let controlled = {};       // {state, field} that the controls show
-  let inspected = null, asked = false, tableDue = 0, linkDue = 0, sayDue = 0;
+  let inspected = null, asked = false, tableDue = 0, tableOld = 0, linkDue = 0, sayDue = 0;
   linked.notes.forEach((text) => note(text));
 
   const lens = {
@@ -98,7 +98,15 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     root.dataset.ready = field ? state.block : '';
     showHeatScale(root, state, scene);
     find('.pins-legend', root).hidden = new Set(scene.items.map(({question}) => question)).size < 3;   // none, the active, another
-    tableDue ||= setTimeout(drawPanel, scene.items.length ? TABLE_MS : 0);
+    soonDrawPanel();
+  }
+
+  /** Text costs more to lay out than arrows to paint, and nobody reads it while it changes. */
+  function soonDrawPanel() {
+    const now = performance.now();
+    if (!tableDue) tableOld = now;
+    clearTimeout(tableDue);
+    tableDue = setTimeout(drawPanel, Math.max(0, Math.min(TABLE_MS, tableOld + LATEST_MS - now)));
   }
 
   function drawPanel() {

@@ -1,5 +1,5 @@
 /** Frames and their captions on a canvas, painted again only when something about them has changed. */
-import {fit, paintPictures} from './canvas.js';
+import {paintPictures, paintStill} from './canvas.js';
 
 let inks = new WeakMap();   // by element: to ask for a style between writes would make the browser work it out each time
 
@@ -28,7 +28,7 @@ export function openPictures(canvas, root) {
       const ink = inkOf(root);
       const key = JSON.stringify([layout, window.devicePixelRatio, ink]);
       if (done.key === key && done.sheet === sheet) return false;
-      paintPictures(fit(canvas, layout.width, layout.height), items, sheet, ink);
+      paintStill(canvas, layout.width, layout.height, (context) => paintPictures(context, items, sheet, ink));
       done = {key, sheet};
       return true;
     },

@@ -3,7 +3,7 @@
  * become ClipPoints and cells here; what they mean is for state.js. The zoom is no part of the question, so it lives
  * here and not in the state.
  */
-import {fit, itemsOf, paintAnswers} from './canvas.js';
+import {fit, itemsOf, paintAnswers, paintStill} from './canvas.js';
 import {find, placeOn, setText} from './dom.js';
 import {boxSpanOf} from './geometry.js';
 import {listenTo} from './gestures.js';
@@ -147,7 +147,8 @@ function layer(canvas) {
     paint: (things, layout, fresh) => {
       const same = done && (!things.length || (things.length === done.length && things.every((thing, n) => thing === done[n])));
       if (fresh || !same) {
-        paintAnswers(fit(canvas, layout.width, layout.height), things.flatMap((thing) => (thing.arrows ? itemsOf(thing) : thing)), null);
+        const items = things.flatMap((thing) => (thing.arrows ? itemsOf(thing) : thing));
+        paintStill(canvas, layout.width, layout.height, (context) => paintAnswers(context, items, null));
         done = things;
       }
       canvas.style.visibility = things.length ? '' : 'hidden';
