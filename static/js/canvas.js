@@ -136,9 +136,11 @@ export function paintArrow(context, arrow, strength) {
   else {
     const outline = arrowShape(arrow);
     context.fillStyle = `rgba(${CASING}, 0.6)`;
-    context.fill(polygonPath(outline.map((polygon) => grown(polygon, RIM))));
+    trace(context, outline.map((polygon) => grown(polygon, RIM)));
+    context.fill();
     context.fillStyle = arrow.colour;
-    context.fill(polygonPath(outline));
+    trace(context, outline);
+    context.fill();
   }
   context.restore();
 }
@@ -158,27 +160,27 @@ function strokeRing(context, path, {colour, width}) {
   context.stroke(path);
 }
 
-function polygonPath(polygons) {
-  const path = new Path2D();
+/** Make the polygons the context's path; a fill closes them. */
+function trace(context, polygons) {
+  context.beginPath();
   for (const polygon of polygons) {
-    polygon.forEach(([x, y], n) => (n ? path.lineTo(x, y) : path.moveTo(x, y)));
-    path.closePath();
+    context.moveTo(polygon[0][0], polygon[0][1]);
+    for (let n = 1; n < polygon.length; n += 1) context.lineTo(polygon[n][0], polygon[n][1]);
   }
-  return path;
 }
 
 /** The mark of a question: its pin's shape and colour; the active one is larger. */
 export function paintMark(context, {x, y, shape, colour, active, opacity}) {
-  const outline = markShape(shape, active ? 6 : 5).map(([dx, dy]) => [x + dx, y + dy]);
-  const path = polygonPath([outline]);
   context.save();
+  trace(context, [markShape(shape, active ? 6 : 5).map(([dx, dy]) => [x + dx, y + dy])]);
+  context.closePath();
   context.globalAlpha = opacity;
   context.lineJoin = 'round';
   context.strokeStyle = `rgba(${CASING}, 0.9)`;
   context.lineWidth = 4;
-  context.stroke(path);
+  context.stroke();
   context.fillStyle = colour;
-  context.fill(path);
+  context.fill();
   if (active) {
     context.fillStyle = `rgba(${CASING}, 0.9)`;
     context.beginPath();
