@@ -49,7 +49,7 @@ def spread(values: list[float]) -> str:
     return f"p50 {np.percentile(values, 50):.1f} ms, p95 {np.percentile(values, 95):.1f} ms"
 
 
-def hover(url: str, clip_id: str, *, rounds: int = 1) -> dict[str, str]:
+def hover(url: str, clip_id: str) -> dict[str, str]:
     """What is hovered over -> the spread of its moves and how many requests they sent."""
     from playwright.sync_api import sync_playwright
 
@@ -68,8 +68,7 @@ def hover(url: str, clip_id: str, *, rounds: int = 1) -> dict[str, str]:
                 page.wait_for_timeout(500)
                 page.evaluate(WATCH_MOVES)
                 requests.clear()
-                for _ in range(rounds):
-                    wander(page)
+                wander(page)
                 moves = page.evaluate("window.moves_ms")
                 figures[f"{strip}, {cells}"] = f"{spread(moves)}, {len(moves)} frames, {len(requests)} requests"
         browser.close()
