@@ -5,6 +5,7 @@
 
 const PIECE = 24;          // CSS pixels of shaft drawn straight: the bends are gentle, and points cost time
 const DASH = 7, SPACE = 5; // CSS pixels
+export const RIM = 0.9;    // CSS pixels of dark casing around an arrow
 const CLEAR = 4;           // the shaft starts this far from the centre of its tail
 
 /**

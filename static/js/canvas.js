@@ -2,11 +2,10 @@
  * The only file that paints: draw-list items (scene.js) onto 2D canvases. Decides nothing.
  * The device pixel ratio is dealt with once, in resize().
  */
-import {arrowShape, grown, markShape} from './arrow-shape.js';
+import {arrowShape, grown, markShape, RIM} from './arrow-shape.js';
 import {heatPixel} from './colour.js';
 
 const CASING = '8, 10, 14';   // near black around everything bright, so that it reads on any picture
-const RIM = 0.9;              // CSS pixels of it around an arrow
 
 /** Size the canvas in CSS pixels and return a cleared context in which one unit is one CSS pixel. */
 export function fit(canvas, width, height) {

@@ -156,6 +156,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
   window.addEventListener('pagehide', () => { if (linkDue) rewrite('replaceState'); });
   window.addEventListener('themechange', lens.redraw);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', lens.redraw);
+  root.addEventListener('focusout', () => { controlled = {}; requestDraw(); });   // what was typed and not taken goes
   root.hidden = false;
   width = view.clientWidth;
   new ResizeObserver(() => { width = view.clientWidth; requestDraw(); }).observe(view);
