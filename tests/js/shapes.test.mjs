@@ -97,6 +97,7 @@ test('numbers in words', () => {
   assert.equal(differenceText(0), 'same time');
   assert.equal(differenceText(-0.533), '−0.53 s');
   assert.equal(hiddenText(6, 20), '6 of 20 end in frames not shown');
+  assert.equal(hiddenText(20, 20, false), '20 of 20 start in a frame not shown');
   assert.equal(hiddenText(0, 20), '');
   assert.equal(bytesText(3_210_000), '3.2 MB');
   assert.equal(durationText(125), '2 min 5 s');

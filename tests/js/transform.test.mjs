@@ -25,7 +25,7 @@ test('locate is the inverse of place, in a row, in a wrapped strip and in the pl
 function zoomedLayouts() {
   const random = seeded(9);
   const all = stripLayout({frames: evenFrames(32, 1, 32), width: 375, tallest: 500});
-  return [FIGURE, all, playerLayout({frame: 9, width: 700, tallest: 600})].flatMap((layout) => Array.from({length: 50}, () => {
+  return [FIGURE, all, playerLayout({frame: 9, width: 700, tallest: 600})].flatMap((layout) => Array.from({length: 60}, () => {
     let zoom = NO_ZOOM;
     for (let n = 0; n < 5; n += 1) {
       zoom = zoomAt(layout, zoom, zoom.scale * (0.7 + 2 * random()), {x: random() * layout.width, y: random() * layout.height});
