@@ -11,10 +11,10 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks.hover import hover
 from benchmarks.load import Load, closed_loop, open_loop
 from tests.server import ROOT, LensServer
 
@@ -74,60 +74,6 @@ def show_load(what: str, load: Load) -> None:
               f"{load.failures} not 200")  # fmt: skip
 
 
-# A message posted inside an animation frame arrives after that frame's style, layout and paint.
-WATCH_FRAMES = """() => {
-  window.frames_ms = [];
-  const ask = window.requestAnimationFrame.bind(window);
-  window.requestAnimationFrame = (draw) => ask((now) => {
-    const begin = performance.now(), channel = new MessageChannel();
-    channel.port1.onmessage = () => window.frames_ms.push(performance.now() - begin);
-    draw(now);
-    channel.port2.postMessage(0);
-  });
-}"""
-
-
-def hover(server: LensServer, clip_id: str) -> None:
-    """What one pointer move costs the page: arrows computed, drawn and painted, by software rendering."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        pins = ",".join(f"{t}.{(5 * t) % 14}.{(3 * t + 2) % 14}" for t in range(8))
-        whole = "n=32&step=1"
-        for block, link, what in (
-            ("mixed_3c", "q=", "4 frames"),
-            ("mixed_4c", "q=", "4 frames"),
-            ("mixed_3c", f"q={pins}&{whole}", "32 frames, 8 pins"),
-            ("mixed_4c", f"q={pins}&{whole}", "32 frames, 8 pins"),
-        ):
-            page.goto(f"{server.url}/clips/{clip_id}?block={block}&{link}")
-            page.wait_for_selector(f'[data-ready="{block}"]')
-            page.wait_for_timeout(500)
-            requests: list[str] = []
-            page.on("request", lambda request, seen=requests: seen.append(request.url))
-            page.evaluate(WATCH_FRAMES)
-            wander(page)
-            figure = spread(page.evaluate("window.frames_ms"))
-            row(f"hover, {block}, {what}: computed, drawn, painted", f"{figure}, {len(requests)} requests")
-        browser.close()
-
-
-def wander(page: Any) -> None:
-    """300 moves over the film strip, 25 a second."""
-    box = page.locator(".stage").bounding_box()
-    for n in range(300):
-        page.mouse.move(box["x"] + 5 + (n * 37) % (box["width"] - 10), box["y"] + 5 + (n * 23) % (box["height"] - 10))
-        page.wait_for_timeout(40)
-
-
-def spread(values: list[float]) -> str:
-    return f"p50 {np.percentile(values, 50):.1f} ms, p95 {np.percentile(values, 95):.1f} ms"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("video", type=Path, nargs="?", default=ROOT / "app" / "samples" / "two-cups.mp4")
@@ -151,7 +97,8 @@ def main() -> None:
         row("1000 questions in one request, warm, of 5", many_questions(server, clip_id))
         row("memory of the web process", f"{resident_mb(server.process.pid):.0f} MB")
         row("memory of the worker (model loaded, after its jobs)", f"{resident_mb(server.worker_pid()):.0f} MB")
-        hover(server, clip_id)
+        for what, figure in hover(server.url, clip_id).items():
+            row(f"hover, {what}", figure)
         server.stop()
 
 

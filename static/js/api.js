@@ -3,6 +3,7 @@
 import {blockFrom} from './world.js';
 
 const API = '/api/v1';
+const UNREACHABLE = {code: 'Unreachable', message: 'The server cannot be reached.'};
 
 /** The server's refusal: `code` and `message` are its own words; `retryAfter` in seconds, or null. */
 export class ApiError extends Error {
@@ -94,7 +95,7 @@ export function homeUrl(id, blocks, query) {
 
 /** An ApiError from the status and body text of a failed answer; used by the XHR of upload.js too. */
 export function apiError(status, text, retryAfter = null) {
-  const unknown = {code: 'Unexpected', message: `The server answered ${status || 'nothing'}.`};
+  const unknown = status ? {code: 'Unexpected', message: `The server answered ${status}.`} : UNREACHABLE;
   let error = unknown;
   try {
     error = JSON.parse(text).error ?? unknown;
@@ -117,7 +118,7 @@ async function request(url, options) {
   try {
     response = await fetch(url, options);
   } catch {
-    throw new ApiError(0, {code: 'Unreachable', message: 'The server cannot be reached.'});
+    throw new ApiError(0, UNREACHABLE);
   }
   if (!response.ok) throw apiError(response.status, await response.text(), response.headers.get('Retry-After'));
   return response;

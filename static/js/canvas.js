@@ -1,14 +1,36 @@
 /**
  * The only file that paints: draw-list items (scene.js) onto 2D canvases. Decides nothing.
- * The device pixel ratio is dealt with once, in fit().
+ * The device pixel ratio is dealt with once, in resize().
  */
-import {arrowShape, markShape} from './arrow-shape.js';
+import {arrowShape, grown, markShape, RIM} from './arrow-shape.js';
 import {heatPixel} from './colour.js';
 
 const CASING = '8, 10, 14';   // near black around everything bright, so that it reads on any picture
 
 /** Size the canvas in CSS pixels and return a cleared context in which one unit is one CSS pixel. */
 export function fit(canvas, width, height) {
+  const ratio = resize(canvas, width, height);
+  const context = canvas.getContext('2d');
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+/**
+ * fit() for a canvas that will lie still: `draw(context)` paints a bitmap, which is handed over whole. Chromium copies
+ * each 2D canvas of a page whenever one of them changes; it leaves bitmaps alone.
+ */
+export function paintStill(canvas, width, height, draw) {
+  const ratio = resize(canvas, width, height);
+  const sheet = new OffscreenCanvas(Math.max(1, canvas.width), Math.max(1, canvas.height));
+  const context = sheet.getContext('2d');
+  context.scale(ratio, ratio);
+  draw(context);
+  canvas.getContext('bitmaprenderer').transferFromImageBitmap(sheet.transferToImageBitmap());
+}
+
+/** Give the canvas its size; returns how many device pixels a CSS pixel has. */
+function resize(canvas, width, height) {
   const ratio = Math.min(window.devicePixelRatio || 1, 3);
   const device = {width: Math.round(width * ratio), height: Math.round(height * ratio)};
   if (canvas.width !== device.width || canvas.height !== device.height) {
@@ -16,10 +38,7 @@ export function fit(canvas, width, height) {
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
   }
-  const context = canvas.getContext('2d');
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return context;
+  return ratio;
 }
 
 /** Where frame `index` lies in the sprite sheet, in pixels of the image. */
@@ -112,16 +131,15 @@ function paintCell(context, {role, box, colour, opacity}) {
 export function paintArrow(context, arrow, strength) {
   context.save();
   context.globalAlpha = arrow.opacity * strength;
-  context.lineJoin = 'round';
-  const here = Math.hypot(arrow.to.x - arrow.from.x, arrow.to.y - arrow.from.y) < 3;
-  const outline = here ? ringPath(arrow) : polygonPath(arrowShape(arrow));
-  if (here) strokeRing(context, outline, arrow);
+  if (Math.hypot(arrow.to.x - arrow.from.x, arrow.to.y - arrow.from.y) < 3) strokeRing(context, ringPath(arrow), arrow);
   else {
-    context.strokeStyle = `rgba(${CASING}, 0.6)`;
-    context.lineWidth = 1.8;
-    context.stroke(outline);
+    const outline = arrowShape(arrow);
+    context.fillStyle = `rgba(${CASING}, 0.6)`;
+    trace(context, outline.map((polygon) => grown(polygon, RIM)));
+    context.fill();
     context.fillStyle = arrow.colour;
-    context.fill(outline);
+    trace(context, outline);
+    context.fill();
   }
   context.restore();
 }
@@ -141,27 +159,27 @@ function strokeRing(context, path, {colour, width}) {
   context.stroke(path);
 }
 
-function polygonPath(polygons) {
-  const path = new Path2D();
+/** Make the polygons the context's path; a fill closes them. */
+function trace(context, polygons) {
+  context.beginPath();
   for (const polygon of polygons) {
-    polygon.forEach(([x, y], n) => (n ? path.lineTo(x, y) : path.moveTo(x, y)));
-    path.closePath();
+    context.moveTo(polygon[0][0], polygon[0][1]);
+    for (let n = 1; n < polygon.length; n += 1) context.lineTo(polygon[n][0], polygon[n][1]);
   }
-  return path;
 }
 
 /** The mark of a question: its pin's shape and colour; the active one is larger. */
 export function paintMark(context, {x, y, shape, colour, active, opacity}) {
-  const outline = markShape(shape, active ? 6 : 5).map(([dx, dy]) => [x + dx, y + dy]);
-  const path = polygonPath([outline]);
   context.save();
+  trace(context, [markShape(shape, active ? 6 : 5).map(([dx, dy]) => [x + dx, y + dy])]);
+  context.closePath();
   context.globalAlpha = opacity;
   context.lineJoin = 'round';
   context.strokeStyle = `rgba(${CASING}, 0.9)`;
   context.lineWidth = 4;
-  context.stroke(path);
+  context.stroke();
   context.fillStyle = colour;
-  context.fill(path);
+  context.fill();
   if (active) {
     context.fillStyle = `rgba(${CASING}, 0.9)`;
     context.beginPath();

@@ -25,7 +25,6 @@ export function openControls(root, lens) {
   on('#count, #step', 'change', () => ({type: 'frames', frames: chosenFrames(root, world)}));
   on('#back', 'click', () => ({type: 'frameStep', by: -1}));
   on('#on', 'click', () => ({type: 'frameStep', by: 1}));
-  on('#play', 'click', () => ({type: 'play'}));
   find('#frame', root).max = world.total - 1;
   find('#count', root).max = find('#step', root).max = world.total;
   const how = openHow(root, lens);

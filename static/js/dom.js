@@ -14,9 +14,12 @@ export function make(name, properties = {}, ...children) {
   return element;
 }
 
-/** Set text only where it differs: spares the layout work of 60 updates a second. */
+/** Set text only where it differs, in the text node that is there: spares layout work of 60 updates a second. */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const only = element.firstChild;
+  if (only && only === element.lastChild && only.nodeType === Node.TEXT_NODE) {
+    if (only.data !== text) only.data = text;
+  } else if (only || text) element.textContent = text;
 }
 
 /** Where a pointer event lies on an element, in CSS pixels from its corner. */

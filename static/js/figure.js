@@ -125,7 +125,7 @@ function captionOf({told, scene, state, world, notes}) {
 
 /** The questions, how they were asked, and how much the arrows of the active one hold. */
 function questionText(told, scene, state, world) {
-  const {active, hidden} = scene;
+  const {active, hidden, asked} = scene;
   if (!active) return told.cells.length ? 'The stored block lacks what this question needs.' : 'No question is asked.';
   const others = told.cells.length - 1;
   const many = active.cells.length > 1, {first, last} = active.span;
@@ -137,7 +137,7 @@ function questionText(told, scene, state, world) {
   const count = `${active.arrows.length} arrows of highest ${told.value}${held}`;
   return [
     told.direction === 'forward' ? `What ${many ? 'do' : 'does'} ${place}, look at?` : `Who looks at ${place}?`,
-    `${[count, ...howText(told), hiddenText(hidden, active.arrows.length)].filter(Boolean).join('; ')}.`,
+    `${[count, ...howText(told), hiddenText(hidden, active.arrows.length, asked)].filter(Boolean).join('; ')}.`,
     others > 0 ? `With ${others} more ${others > 1 ? 'questions' : 'question'}, in the colours of their marks.` : '',
   ].filter(Boolean).join(' ');
 }

@@ -10,15 +10,17 @@ import {openFields} from './fields.js';
 import {drawLegend, showHeatScale} from './legend.js';
 import {decodeLink, encodeLink} from './link.js';
 import {openPanel, showBlock} from './panel.js';
+import {forgetInks} from './pictures.js';
 import {sceneOf} from './scene.js';
 import {layoutFor, openStage} from './stage.js';
 import {blockOf, countsShares, initialState, MOST_CELLS, MOST_PINS, reduce} from './state.js';
 import {suggestedCell} from './suggest.js';
 import {openTimeline} from './timeline.js';
 
-const TABLE_MS = 70;       // the table follows the pointer at this pace
+const TABLE_MS = 70, LATEST_MS = 300;           // the table waits until the pointer rests for so long, and never longer than that
 const UNDOABLE = ['pin', 'region', 'unpin', 'clear'];
-const PASSING = ['point', 'move', 'extend'];
+const PASSING = ['point', 'move', 'extend'];    // they change these parts of the state, which no control shows:
+const PASSED = ['cursor', 'anchor'];
 
 /**
  * Opens the lens in `root` for a clip of `world` = {total, times, blocks, clip} whose frames are in `sheet` =
@@ -34,7 +36,8 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
   let scene = {items: [], questions: [], active: null, hidden: 0, share: true};
   const view = find('.view', root);
   let width = 0;             // of the view, remembered: asking for it between writes would lay the page out each time
-  let inspected = null, asked = false, tableDue = 0, linkDue = 0, sayDue = 0;
+  let controlled = {};       // {state, field} that the controls show
+  let inspected = null, asked = false, tableDue = 0, tableOld = 0, linkDue = 0, sayDue = 0;
   linked.notes.forEach((text) => note(text));
 
   const lens = {
@@ -52,7 +55,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     inspected: () => inspected,
     inspect: (arrow) => { inspected = arrow; requestDraw(); },
     inspectRank: (rank) => lens.inspect(rank && scene.active ? {question: scene.active.id, rank} : null),
-    redraw: () => { stage.repaint(); drawLegend(root, world.times.at(-1) - world.times[0]); requestDraw(); },
+    redraw: () => { forgetInks(); stage.repaint(); drawLegend(root, world.times.at(-1) - world.times[0]); requestDraw(); },
   };
   const stage = openStage(find('.stage', root), lens, sheet);
   const timeline = openTimeline(find('.timeline', root), lens, sheet);
@@ -84,7 +87,8 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     fields.load(state.block);
     const field = fields.now(state.block);
     if (field && state.pins === null) suggest(field);
-    controls.show(state, field);
+    if (field !== controlled.field || !settled(controlled.state, state)) controls.show(state, field);
+    controlled = {state, field};
     const layout = lens.layout();
     const ask = field && canAnswer(field, state) ? lens.askWith(field, state) : null;
     scene = {...sceneOf({state, world, layout, ask}), share: countsShares(state, world)};
@@ -94,7 +98,15 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     root.dataset.ready = field ? state.block : '';
     showHeatScale(root, state, scene);
     find('.pins-legend', root).hidden = new Set(scene.items.map(({question}) => question)).size < 3;   // none, the active, another
-    tableDue ||= setTimeout(drawPanel, scene.items.length ? TABLE_MS : 0);
+    soonDrawPanel();
+  }
+
+  /** Text costs more to lay out than arrows to paint, and nobody reads it while it changes. */
+  function soonDrawPanel() {
+    const now = performance.now();
+    if (!tableDue) tableOld = now;
+    clearTimeout(tableDue);
+    tableDue = setTimeout(drawPanel, Math.max(0, Math.min(TABLE_MS, tableOld + LATEST_MS - now)));
   }
 
   function drawPanel() {
@@ -102,6 +114,7 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
     panel.show(state, scene, inspected);
     showBlock(root, state, world);
     open?.show(state, scene);
+    width = view.clientWidth;                                // lays the page out now, and not in the frame of the next move
   }
 
   function suggest(field) {
@@ -143,10 +156,16 @@ export function openLens(root, {world, sheet, note, benches = null, search = loc
   window.addEventListener('pagehide', () => { if (linkDue) rewrite('replaceState'); });
   window.addEventListener('themechange', lens.redraw);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', lens.redraw);
+  root.addEventListener('focusout', () => { controlled = {}; requestDraw(); });   // what was typed and not taken goes
   root.hidden = false;
   width = view.clientWidth;
   new ResizeObserver(() => { width = view.clientWidth; requestDraw(); }).observe(view);
   drawLegend(root, world.times.at(-1) - world.times[0]);
   draw();
   return lens;
+}
+
+/** True when two states differ in nothing that a control shows. */
+function settled(before, after) {
+  return before && Object.keys(after).every((part) => PASSED.includes(part) || before[part] === after[part]);
 }

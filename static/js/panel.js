@@ -59,7 +59,7 @@ function showAsked(root, state, scene, world, field) {
 
 function showHidden(root, scene) {
   const line = find('.out-of-sight', root);
-  const words = hiddenText(scene.hidden, scene.active?.arrows.length ?? 0);
+  const words = hiddenText(scene.hidden, scene.active?.arrows.length ?? 0, scene.asked);
   find('#show-all', root).hidden = !words;
   setText(find('span', line), words && `${words}.`);
 }
@@ -124,7 +124,7 @@ export function spoken(state, scene) {
   const parts = [
     `Frame ${framesText(span)}, ${boxText(cells)}.`,
     first && `Strongest: ${weightText(first.weight, scene.share)}, frame ${framesText(first.span)}, ${differenceText(first.seconds)}.`,
-    scene.hidden ? `${hiddenText(scene.hidden, arrows.length)}.` : null,
+    scene.hidden ? `${hiddenText(scene.hidden, arrows.length, scene.asked)}.` : null,
   ];
   return parts.filter(Boolean).join(' ');
 }

@@ -24,9 +24,9 @@ const HIGHEST_ARC = 34;  // CSS pixels between an arrow's middle and the straigh
 
 /**
  * The draw list of `state` on `layout`. `ask(cells)` gives {values, top} as ask.js does, or is null while
- * the block's features are still on their way. Returns {items, questions, active, hidden}: `questions` are those on
+ * the block's features are still on their way. Returns {items, questions, active, hidden, asked}: `questions` are those on
  * show with their parts of `items`, the `active` one last (null where there is none); `hidden` counts those of its
- * arrows that the strip cannot show. A question whose answer and layout are the ones of before is the object of before.
+ * arrows that the strip cannot show, of which `asked` says whether any starts in sight. A question whose answer and layout are the ones of before is the object of before.
  */
 export function sceneOf({state, world, layout, ask}) {
   const items = layout.frames.flatMap((frame, position) => picture(frame, position, layout, world));
@@ -37,7 +37,8 @@ export function sceneOf({state, world, layout, ask}) {
   if (active && state.heat) items.push(...heatOf(active.values, {state, world, layout}));
   items.push(...drawn.flatMap(({boxes}) => boxes), ...drawn.flatMap(({arrows}) => arrows.toReversed()));
   items.push(...drawn.flatMap(({marks}) => marks));
-  return {items, questions: drawn, active, hidden: active ? active.arrows.filter(({shown}) => !shown).length : 0};
+  const arrows = active?.arrows ?? [];
+  return {items, questions: drawn, active, hidden: arrows.filter(({shown}) => !shown).length, asked: arrows.some(({from}) => from)};
 }
 
 function picture(frame, position, layout, world) {
@@ -191,6 +192,8 @@ export function rangeOf(weights) {
 export function massByFrame(weights, grid, total) {
   const plane = grid.h * grid.w;
   const sums = new Float64Array(grid.t);
-  weights.forEach((weight, n) => { sums[Math.floor(n / plane)] += Math.max(0, weight); });
+  for (let t = 0; t < grid.t; t += 1) {
+    for (let n = t * plane; n < (t + 1) * plane; n += 1) if (weights[n] > 0) sums[t] += weights[n];
+  }
   return Array.from({length: total}, (_, frame) => sums[Math.floor(frame * grid.t / total)]);
 }

@@ -1,9 +1,9 @@
 /**
- * The stage: three canvases over each other (pictures, resting pins, the active question), the pointer on them, and the zoom. Pixels
+ * The stage: canvases over each other (pictures, heat, resting pins, the active question), the pointer on them, and the zoom. Pixels
  * become ClipPoints and cells here; what they mean is for state.js. The zoom is no part of the question, so it lives
  * here and not in the state.
  */
-import {fit, itemsOf, paintAnswers} from './canvas.js';
+import {fit, itemsOf, paintAnswers, paintStill} from './canvas.js';
 import {find, placeOn, setText} from './dom.js';
 import {boxSpanOf} from './geometry.js';
 import {listenTo} from './gestures.js';
@@ -25,9 +25,10 @@ export function layoutFor(state, width, windowHeight) {
  * Returns {paint, repaint, through(layout): the layout as zoomed now, zoom(by): magnify, or 0 for the whole}.
  */
 export function openStage(root, lens, sheet) {
-  const frames = openPictures(find('.pictures', root), root), resting = find('.resting', root), answers = find('.answers', root), tip = find('.tip', root), band = find('.band', root);
+  const frames = openPictures(find('.pictures', root), root), answers = find('.answers', root), tip = find('.tip', root), band = find('.band', root);
   const tools = find('.stage-tools', root.parentElement);
-  let rested = [], base = null, zoom = NO_ZOOM, byKey = false;
+  const heat = layer(find('.heat', root)), resting = layer(find('.resting', root)), chosen = layer(find('.chosen', root));
+  let base = null, zoom = NO_ZOOM, byKey = false;
 
   listenTo(root, {
     hover: pointed,
@@ -115,18 +116,16 @@ export function openStage(root, lens, sheet) {
     return zoomed(layout, zoom);
   }
 
-  /** Frames and captions, and resting pins, only when they change; the active question each time. */
+  /** Frames and captions, heat and resting pins only when they change; the active question each time. */
   function paint(scene, layout, inspected) {
-    if (frames.paint(scene.items, layout, sheet)) rested = [null];   // the layout is new: nothing of before holds
-    const chosen = `pin${lens.state().active + 1}`;          // it rests and wakes as the pointer comes and goes
-    const rest = scene.questions.filter(({id, active}) => !active && id !== chosen);
-    if (rest.length !== rested.length || rest.some((question, n) => question !== rested[n])) {
-      paintAnswers(fit(resting, layout.width, layout.height), rest.flatMap(itemsOf), null);
-      rested = rest;
-    }
-    resting.style.opacity = inspected ? '0.22' : '';
-    const awake = scene.questions.filter((question) => !rest.includes(question)).flatMap(itemsOf);
-    paintAnswers(fit(answers, layout.width, layout.height), [...scene.items.filter(({kind}) => kind === 'heat'), ...awake], inspected);
+    const fresh = frames.paint(scene.items, layout, sheet);          // the layout is new: nothing of before holds
+    const [asleep, awake] = [false, true].map((active) => scene.questions.filter((question) => question.active === active));
+    const pin = `pin${lens.state().active + 1}`;             // it rests and wakes as the pointer comes and goes
+    heat.paint(scene.items.filter(({kind}) => kind === 'heat'), layout, fresh);
+    resting.paint(asleep.filter(({id}) => id !== pin), layout, fresh);
+    chosen.paint(asleep.filter(({id}) => id === pin), layout, fresh);
+    for (const {canvas} of [resting, chosen]) canvas.style.opacity = inspected ? '0.22' : '';
+    paintAnswers(fit(answers, layout.width, layout.height), awake.flatMap(itemsOf), inspected);
     showTip(tip, scene, layout, inspected);
     const tail = byKey && zoom !== NO_ZOOM && lens.state().cursor ? tailOf(scene) : null;
     byKey = false;
@@ -135,6 +134,26 @@ export function openStage(root, lens, sheet) {
   }
 
   return {paint, repaint: frames.again, through, zoom: zoomBy};
+}
+
+/**
+ * A canvas that is painted again only when other things are to be seen on it: paint(things, layout, fresh), things as
+ * paintAnswers() takes them or with such parts (itemsOf). What it showed last is kept while nothing is to be seen.
+ */
+function layer(canvas) {
+  let done = null;
+  return {
+    canvas,
+    paint: (things, layout, fresh) => {
+      const same = done && (!things.length || (things.length === done.length && things.every((thing, n) => thing === done[n])));
+      if (fresh || !same) {
+        const items = things.flatMap((thing) => (thing.arrows ? itemsOf(thing) : thing));
+        paintStill(canvas, layout.width, layout.height, (context) => paintAnswers(context, items, null));
+        done = things;
+      }
+      canvas.style.visibility = things.length ? '' : 'hidden';
+    },
+  };
 }
 
 /** Two cells as the first and the last corner of the box between them: {from, to}, from <= to on each axis. */

@@ -2,7 +2,7 @@
  * The second painter: draw-list items (scene.js) as SVG text, with the same looks as canvas.js and no DOM, so that
  * the browser, Node and the server draw one figure. Opacity stands on each fill and stroke: PDF writers know no other.
  */
-import {arrowShape, markShape} from './arrow-shape.js';
+import {arrowShape, grown, markShape, RIM} from './arrow-shape.js';
 import {heatPixel} from './colour.js';
 import {pngUrl} from './png.js';
 
@@ -94,10 +94,10 @@ function arrow({from, to, bend, width, dashed, colour, opacity}) {
       `${ring} fill="none" stroke="${colour}" stroke-width="${round(width)}" stroke-opacity="${round(opacity)}"/>`,
     ].join('\n');
   }
-  const outline = path(arrowShape({from, to, bend, width, dashed}));
+  const outline = arrowShape({from, to, bend, width, dashed});
   return [
-    `<path d="${outline}" ${CASING} stroke-width="1.8" stroke-linejoin="round" stroke-opacity="${round(0.6 * opacity)}"/>`,
-    `<path d="${outline}" fill="${colour}" fill-opacity="${round(opacity)}"/>`,
+    `<path d="${path(outline.map((polygon) => grown(polygon, RIM)))}" fill="#080a0e" fill-opacity="${round(0.6 * opacity)}"/>`,
+    `<path d="${path(outline)}" fill="${colour}" fill-opacity="${round(opacity)}"/>`,
   ].join('\n');
 }
 

@@ -4,6 +4,7 @@
  */
 import {timeColour} from './colour.js';
 import {fit, spriteBox} from './canvas.js';
+import {inkOf} from './pictures.js';
 import {massByFrame} from './scene.js';
 
 const kept = new WeakMap();   // thumbnails by the canvas that shows them
@@ -39,8 +40,7 @@ function paint(canvas, {scene, state, width, total, sheet, grid}) {
   const shown = new Set(state.view === 'player' ? [state.frame] : state.frames);
   context.drawImage(thumbs(canvas, {width, high, pitch, total, sheet, shown}), 0, 0, width, high);
   if (scene.active) bars(context, scene.active, {grid, total, pitch, top: high, state});
-  const ink = getComputedStyle(canvas).color;
-  context.fillStyle = ink;
+  context.fillStyle = inkOf(canvas).text;
   for (const frame of shown) context.fillRect(frame * pitch + 1, high + 2, Math.max(1, pitch - 2), 2);
 }
 

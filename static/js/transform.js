@@ -10,6 +10,7 @@ const GAP = 6;              // CSS pixels between frames
 const CAPTION = 24;         // CSS pixels under each frame for its number and time
 const ONE_ROW_FROM = 150;   // below this size a strip wraps rather than shrink further
 const SMALLEST = 64;
+const ABOUT = 0.95;         // of the largest size: as good
 export const MOST_ZOOM = 8; // 28 cells over a strip's 300 pixels are then 86 pixels each
 export const NO_ZOOM = {scale: 1, x: 0, y: 0};
 
@@ -35,13 +36,15 @@ function sizeFor(columns, count, width, tallest) {
   return Math.max(Math.min(broad, Math.max(high, SMALLEST)), 1);
 }
 
+/** Of the columns that make pictures about as large as can be, those with the fewest rows: a phone scrolls less. */
 function bestColumns(count, width, tallest) {
-  if (sizeFor(count, count, width, tallest) >= ONE_ROW_FROM) return count;
-  let best = 1;
-  for (let columns = 2; columns <= count; columns += 1) {
-    if (sizeFor(columns, count, width, tallest) > sizeFor(best, count, width, tallest)) best = columns;
-  }
-  return best;
+  const size = (columns) => sizeFor(columns, count, width, tallest);
+  if (size(count) >= ONE_ROW_FROM) return count;
+  const all = Array.from({length: count}, (_, n) => n + 1);
+  const enough = ABOUT * Math.max(...all.map(size));
+  const rows = (columns) => Math.ceil(count / columns);
+  const fewest = Math.min(...all.filter((columns) => size(columns) >= enough).map(rows));
+  return all.filter((columns) => rows(columns) === fewest).reduce((best, columns) => (size(columns) > size(best) ? columns : best));
 }
 
 /** One `frame`, as large as `width` and `tallest` allow. Same shape as a strip of one. */

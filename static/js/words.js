@@ -25,10 +25,10 @@ export function secondsText(seconds) {
   return `${seconds.toFixed(2)} s`;
 }
 
-/** How many of the top arrows the strip cannot show; empty when it shows them all. */
-export function hiddenText(hidden, count) {
+/** How many of the top arrows the strip cannot show, for `asked` is whether it shows where they start; empty when it shows them all. */
+export function hiddenText(hidden, count, asked = true) {
   if (!hidden) return '';
-  return `${hidden} of ${count} end in frames not shown`;
+  return `${hidden} of ${count} ${asked ? 'end in frames' : 'start in a frame'} not shown`;
 }
 
 /** A grid: "16 × 28 × 28". */

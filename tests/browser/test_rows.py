@@ -217,3 +217,74 @@ def test_a_file_dropped_on_the_page_is_uploaded(page, server):
 
     page.wait_for_selector(".drop-error:visible", timeout=20_000)  # it went up, and is no video
     assert len(page.locator(".error-text").inner_text()) > 20
+
+
+def weights(page) -> list[str]:
+    return [row.split("\t")[1] for row in page.locator(".answers-table tbody tr").all_inner_texts()]
+
+
+@pytest.mark.parametrize(
+    ("choose", "link", "asked", "words"),
+    [
+        (lambda page: page.locator("#value").select_option("contribution"), "value=contribution",
+         {"value": "contribution"}, "contributions"),
+        (lambda page: page.locator("#minus").check(), "minus=1", {"minus_mean": "true"}, "minus the mean row"),
+    ],
+)  # fmt: skip
+def test_contributions_and_the_mean_row_change_arrows_and_link_and_are_those_of_the_api(
+    lens, server, sample_id, choose, link, asked, words
+):
+    before, numbers = arrows(lens), weights(lens)
+    choose(lens)
+    lens.wait_for_timeout(400)
+
+    assert link in lens.url
+    assert words in lens.locator(".how-now").inner_text()
+    assert [arrow["weight"] for arrow in arrows(lens)] != [arrow["weight"] for arrow in before]
+    assert weights(lens) != numbers
+    frame = next(item["frame"] for item in draw_list(lens) if item["kind"] == "cell" and item["role"] == "tail")
+    query = {"block": "mixed_4c", "frame": frame, "x": 6.5 / 14, "y": 6.5 / 14} | asked
+    told = server.http.get(f"/api/v1/clips/{sample_id}/arrows", params=query).json()["arrows"]
+    drawn = sorted(arrows(lens), key=lambda arrow: arrow["rank"])
+    assert [arrow["cell"] for arrow in drawn] == [arrow["end"]["cell"] for arrow in told]
+    assert [arrow["weight"] for arrow in drawn] == pytest.approx([arrow["weight"] for arrow in told], rel=2e-3)
+
+    lens.reload()
+    ready(lens, "mixed_4c")
+    assert sorted(arrows(lens), key=lambda arrow: arrow["rank"]) == drawn
+
+
+def fail_once(page, answer) -> list[str]:
+    """The first upload is answered by `answer(route)`, those after it by the server; the bodies' names as they come."""
+    sent = []
+
+    def handle(route):
+        sent.append(route.request.url.split("filename=")[1].split("&")[0])
+        answer(route) if len(sent) == 1 else route.continue_()
+
+    page.route(lambda url: "/api/v1/clips?filename=" in url, handle)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda route: route.abort("connectionreset"), "cannot be reached"),
+        (lambda route: route.fulfill(status=503, headers={"Retry-After": "7"}, json={
+            "error": {"code": "Busy", "message": "The queue is full.", "details": {}}}), "full. Try again in 7 s"),
+        (lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"), "answered 502"),
+    ],
+    ids=["lost", "refused", "proxy"],
+)  # fmt: skip
+def test_after_an_upload_that_failed_try_again_sends_the_same_file(chromium, server, sample, sample_id, answer, words):
+    page = chromium.new_page()  # the failure is on the console too, where the page fixture allows nothing
+    sent = fail_once(page, answer)
+    page.goto(server.url)
+    page.set_input_files("#file", sample)
+    page.wait_for_selector(".drop-error:visible")
+    assert words in page.locator(".error-text").inner_text()
+
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_url(re.compile(rf"/clips/{sample_id}"))
+    assert sent == [sample.name] * 2
+    page.close()

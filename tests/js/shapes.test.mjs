@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {arrowShape, markShape} from '../../static/js/arrow-shape.js';
+import {arrowShape, grown, markShape} from '../../static/js/arrow-shape.js';
 import {heatPixel, hex, magma, PALETTES, PINS, timeColour, viridis} from '../../static/js/colour.js';
 import {actionFor, KEYS} from '../../static/js/keys.js';
 import {bytesText, differenceText, durationText, hiddenText, weightText} from '../../static/js/words.js';
@@ -21,6 +21,21 @@ test('a dashed arrow has a head and many pieces, a short one has no wild points'
   assert.ok(arrowShape({...ARROW, dashed: true}).length > 8);
   for (const [x, y] of arrowShape({...ARROW, to: {x: 13, y: 50}, bend: 0}).flat()) {
     assert.ok(x > 0 && x < 25 && y > 40 && y < 60);
+  }
+});
+
+test('the casing of an arrow lies around it by as many pixels on every side, and turns as it does', () => {
+  const area = (polygon) => polygon.reduce((sum, [x, y], n) => {
+    const [u, v] = polygon[(n + 1) % polygon.length];
+    return sum + (x * v - u * y) / 2;
+  }, 0);
+  assert.deepEqual(grown([[0, 0], [10, 0], [10, 4], [0, 4]], 1), [[-1, -1], [11, -1], [11, 5], [-1, 5]]);
+  for (const dashed of [false, true]) {
+    for (const polygon of arrowShape({...ARROW, dashed})) {
+      const wider = grown(polygon, 0.9);
+      assert.ok(area(wider) > area(polygon) && area(polygon) > 0);
+      wider.forEach(([x, y], n) => assert.ok(Math.hypot(x - polygon[n][0], y - polygon[n][1]) <= 1.8 + 1e-9));   // no spikes
+    }
   }
 });
 
@@ -82,6 +97,7 @@ test('numbers in words', () => {
   assert.equal(differenceText(0), 'same time');
   assert.equal(differenceText(-0.533), '−0.53 s');
   assert.equal(hiddenText(6, 20), '6 of 20 end in frames not shown');
+  assert.equal(hiddenText(20, 20, false), '20 of 20 start in a frame not shown');
   assert.equal(hiddenText(0, 20), '');
   assert.equal(bytesText(3_210_000), '3.2 MB');
   assert.equal(durationText(125), '2 min 5 s');

@@ -25,7 +25,7 @@ test('locate is the inverse of place, in a row, in a wrapped strip and in the pl
 function zoomedLayouts() {
   const random = seeded(9);
   const all = stripLayout({frames: evenFrames(32, 1, 32), width: 375, tallest: 500});
-  return [FIGURE, all, playerLayout({frame: 9, width: 700, tallest: 600})].flatMap((layout) => Array.from({length: 40}, () => {
+  return [FIGURE, all, playerLayout({frame: 9, width: 700, tallest: 600})].flatMap((layout) => Array.from({length: 60}, () => {
     let zoom = NO_ZOOM;
     for (let n = 0; n < 5; n += 1) {
       zoom = zoomAt(layout, zoom, zoom.scale * (0.7 + 2 * random()), {x: random() * layout.width, y: random() * layout.height});
@@ -146,6 +146,7 @@ test('a span is shown by its centre frame, else by the nearest frame it covers, 
 test('four frames stand in one row on a desk and two by two on a phone', () => {
   assert.equal(FIGURE.columns, 4);
   assert.equal(stripLayout({frames: [0, 8, 16, 24], width: 343, tallest: 560}).columns, 2);
+  assert.equal(stripLayout({frames: [0, 8, 16, 24], width: 328, tallest: 765}).columns, 2);   // one column is 6 px larger, and twice as high
 });
 
 test('pictures never run over the stage', () => {
