@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {answerTo} from '../../static/js/ask.js';
 import {askingGrid, columnOf, fieldOf, FieldError, rowOf, topIndices, weightsOf} from '../../static/js/field.js';
-import {cellOf, cellsOf, flatIndex} from '../../static/js/geometry.js';
+import {cellOf, cellsOf} from '../../static/js/geometry.js';
 import {fixture, goldenField, seeded} from './help.mjs';
 
 const {cases: CASES, ties: TIES} = fixture('affinity');
@@ -78,21 +78,6 @@ test('features that contradict their grids are refused', () => {
   assert.throws(() => fieldOf({metadata: {...metadata, key_grid: '1,2,2'}, tensors}), FieldError);
   assert.throws(() => fieldOf({metadata: {...metadata, kind: 'gaussian'}, tensors}), /lse is missing/);
   assert.throws(() => fieldOf({metadata: {...metadata, kind: 'cosine'}, tensors}), /cosine is unknown/);
-});
-
-test('a row of the largest published block takes less than 5 ms', () => {
-  const grid = {t: 4, h: 28, w: 28}, channels = 832;
-  const random = seeded(4);
-  const phi = Float32Array.from({length: cellsOf(grid) * channels}, random);
-  const field = {kind: 'embedded_gaussian', softmax: true, scale: 0.01, channels, queryGrid: grid, keyGrid: grid, theta: phi, phi};
-  for (let n = 0; n < 30; n += 1) rowOf(field, n);                       // let the compiler warm up
-  const times = Array.from({length: 15}, (_, n) => {
-    const start = performance.now();
-    rowOf(field, flatIndex(grid, {t: 1, h: n, w: n}));
-    return performance.now() - start;
-  });
-  const best = Math.min(...times);                                       // the machine may be busy with others
-  assert.ok(best < 5, `${best.toFixed(1)} ms`);
 });
 
 /** Four time steps of one cell asking four of one cell; `groups` cuts them along time. */
