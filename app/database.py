@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbos import DBOS
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
-from app.problems import DamagedDatabase
+from app.problems import DamagedDatabase, StorageFull
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import Connection, MetaData
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
 FILE_NAME = "lens.sqlite"
 BUSY_MS = 30_000  # a writer waits this long for another: DBOS's own choice for SQLite
 AWAIT_S = 60.0  # a Postgres that starts with us may need so long
+AWAY = (OperationalError, InterfaceError)  # what SQLAlchemy raises when the database does not answer
+RETRY_S = 2.0
+# A Postgres whose machine is gone answers nothing at all; without these a request would wait for minutes.
+PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # s, ms
 TABLES_LOCK = 0x6C656E73  # "lens": of two processes that start on one Postgres, one makes tables at a time
 
 
@@ -40,7 +47,8 @@ def open_database(data: Path, url: str | None) -> Engine:
     """
     logging.getLogger("dbos").setLevel(logging.WARNING)  # else each start tells that SQLite is for development
     if url is not None:
-        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        address = make_url(url).set(drivername="postgresql+psycopg")
+        engine = create_engine(address, pool_pre_ping=True, connect_args=PATIENCE)
         _await(engine)
         with engine.begin() as connection:
             _wait_for_turn(connection)
@@ -81,6 +89,21 @@ def _await(engine: Engine) -> None:
             time.sleep(1)
         else:
             return
+
+
+def until_possible(ask: Callable[[], Answer]) -> Answer:
+    """The answer of `ask`, which is tried until the database answers and has room. For workers.
+
+    A job that ended meanwhile would be lost for a while: DBOS could not note it either, and would think that it runs.
+    """
+    while True:
+        try:
+            return ask()
+        except StorageFull as error:
+            log.warning("%s: waiting", error)
+        except AWAY as error:
+            log.warning("the database is away, waiting: %s", str(error.orig).splitlines()[0])
+        time.sleep(RETRY_S)
 
 
 def _prepare_connection(connection: Any, _record: Any) -> None:
