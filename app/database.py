@@ -6,6 +6,7 @@ well; DBOS leaves an engine that it did not make as it is, so what it would set 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,10 +18,10 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from app.problems import DamagedDatabase, StorageFull
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from sqlalchemy import Connection, MetaData
+    from sqlalchemy import Connection
 
 Answer = TypeVar("Answer")
 
@@ -50,8 +51,7 @@ def open_database(data: Path, url: str | None) -> Engine:
         address = make_url(url).set(drivername="postgresql+psycopg")
         engine = create_engine(address, pool_pre_ping=True, connect_args=PATIENCE)
         _await(engine)
-        with engine.begin() as connection:
-            _wait_for_turn(connection)
+        with _turn(engine):
             DBOS.migrate(url)
         return engine
     data.mkdir(parents=True, exist_ok=True)
@@ -115,12 +115,27 @@ def _prepare_connection(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys=ON")
 
 
-def make_tables(connection: Connection, tables: MetaData) -> None:
-    """Make what is missing of `tables`; on Postgres nobody else makes any before this transaction ends."""
-    _wait_for_turn(connection)
-    tables.create_all(connection)
+@contextlib.contextmanager
+def changing_tables(engine: Engine) -> Generator[Connection]:
+    """A transaction in which tables may be made; on Postgres nobody else makes any meanwhile."""
+    with _turn(engine), engine.begin() as connection:
+        yield connection
 
 
-def _wait_for_turn(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TABLES_LOCK})")
+@contextlib.contextmanager
+def _turn(engine: Engine) -> Generator[None]:
+    """One process at a time, on Postgres.
+
+    Who waits asks again and again, in no transaction: DBOS makes indexes CONCURRENTLY, which waits for every
+    statement that runs, so also for one that waits for a lock, which then is never let go.
+    """
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({TABLES_LOCK})").scalar_one():
+            time.sleep(0.1)
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({TABLES_LOCK})")

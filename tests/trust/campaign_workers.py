@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
+import tarfile
 import time
 from collections import Counter
 
 import httpx
 import pytest
 
+from tests.server import ROOT
 from tests.trust.cluster import Cluster
 from tests.trust.conftest import API
 from tests.trust.watched import until
@@ -18,11 +23,27 @@ AWAY_S = 60.0
 LOOK = {"block": "mixed_4c", "frame": 0, "x": 0.5, "y": 0.5}
 
 
+GUIDE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+
 @pytest.fixture
-def cluster(tmp_path):
-    cluster = Cluster(tmp_path)
-    yield cluster
-    cluster.remove()
+def make_cluster(tmp_path):
+    """make_cluster("first"): with an empty database and nothing started, in a folder of its own."""
+    made = []
+
+    def make(name: str) -> Cluster:
+        (tmp_path / name).mkdir()
+        made.append(Cluster(tmp_path / name))
+        return made[-1]
+
+    yield make
+    for cluster in made:
+        cluster.remove()
+
+
+@pytest.fixture
+def cluster(make_cluster):
+    return make_cluster("cluster")
 
 
 def those(states: dict[str, str], state: str) -> list[str]:
@@ -132,6 +153,33 @@ def test_f15_a_postgres_that_is_away_for_a_minute_costs_no_job_and_is_said_with_
     assert "Traceback" not in cluster.said_by("web")  # DBOS in the workers shows one at each of its tries
 
 
+OPEN = """
+import sys
+from pathlib import Path
+from app.database import open_database
+from app.jobs.heartbeat import Heartbeats
+from app.library import Library
+engine = open_database(Path(sys.argv[1]), sys.argv[2])
+Library(engine, Path(sys.argv[1])), Heartbeats(engine)
+"""
+
+
+@pytest.mark.timeout(120)
+def test_f15_processes_that_start_at_once_on_an_empty_database_do_not_wait_for_each_other_for_ever(cluster, figure):
+    began = time.monotonic()
+    command = [sys.executable, "-c", OPEN, str(cluster.data), cluster.postgres.url]
+    started = [subprocess.Popen(command, cwd=ROOT) for _ in range(6)]
+    try:
+        ended = [process.wait(60) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+    figure(f"6 processes at once on an empty database: tables made in {time.monotonic() - began:.1f} s")
+    assert ended == [0] * 6
+
+
 @pytest.mark.timeout(600)
 def test_f15_a_listener_hears_the_end_of_its_clip_though_postgres_was_away(cluster, sample, figure):
     cluster.start(webs=1, workers=1)
@@ -163,3 +211,34 @@ def test_f15_a_listener_hears_the_end_of_its_clip_though_postgres_was_away(clust
     figure(f"a listener over 5 s without Postgres: connected {cuts} times, {len(seen)} events, then done")
     assert away
     assert seen[-1] == "done"
+
+
+@pytest.mark.timeout(900)
+def test_f15_a_backup_of_a_working_cluster_restores_clips_answers_and_the_job_that_ran(make_cluster, sample, figure):
+    dump = re.search(r"exec -T postgres (pg_dump [^>]+)>", GUIDE)[1]
+    restore = re.search(r"`(pg_restore [^`]+)`", GUIDE)[1]
+    first = make_cluster("first").start(webs=1, workers=1)
+    done = first.upload(sample, range(1))
+    until(lambda: those(first.states(done), "done") == done, 120)
+    going = first.upload(sample, range(1, 3))
+    until(lambda: those(first.states(going), "running"), 120)
+
+    kept = first.postgres.ask(dump)  # the database first, then the files
+    with tarfile.open(first.data.parent / "files.tar", "w") as files:
+        files.add(first.data / "clips", "clips", filter=lambda entry: None if "partial" in entry.name else entry)
+    told = first.webs[0].http.get(f"{API}/{done[0]}/arrows", params=LOOK).json()
+    first.stop()
+    second = make_cluster("second")
+    second.postgres.ask(restore, kept)
+    with tarfile.open(first.data.parent / "files.tar") as files:
+        files.extractall(second.data, filter="data")
+    second.start(webs=1, workers=1)
+    restored = time.monotonic()
+    until(lambda: those(second.states(going), "done") == going, 240)
+
+    figure(
+        f"backup of {len(kept) / 1e3:.0f} kB from pg_dump and the files, restored into another cluster: 1 done clip "
+        f"answers the same, 2 jobs under way done {time.monotonic() - restored:.0f} s later"
+    )
+    assert second.webs[0].http.get(f"{API}/{done[0]}/arrows", params=LOOK).json() == told
+    assert sorted(clip["id"] for clip in second.webs[0].http.get(API).json()["clips"]) == sorted([*done, *going])

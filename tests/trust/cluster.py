@@ -26,8 +26,10 @@ class Postgres:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
-        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
-        self._run("initdb", "-D", f"{self._home}/data", "--auth=trust", "--no-sync")
+        self.url = f"postgresql://lens@127.0.0.1:{self._port}/lens"
+        self._run("initdb", "-D", f"{self._home}/data", "-U", "lens", "--auth=trust", "--no-sync")
+        self.start()
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self._port), "-U", "lens", "lens")
 
     def start(self) -> None:
         options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._home}"
@@ -40,19 +42,26 @@ class Postgres:
         self.stop("immediate")
         shutil.rmtree(self._home)
 
+    def ask(self, command: str, content: bytes = b"") -> bytes:
+        """What a program of Postgres, called as in docs/deployment.md, makes of `content`."""
+        environment = os.environ | {"PGHOST": "127.0.0.1", "PGPORT": str(self._port)}
+        program, *arguments = command.split()
+        return subprocess.run(
+            [str(self._programs / program), *arguments], env=environment, input=content, check=True,
+            stdout=subprocess.PIPE, cwd=self._home,
+        ).stdout  # fmt: skip
+
     def _run(self, program: str, *arguments: str) -> None:
         command = ["runuser", "-u", "postgres", "--", str(self._programs / program), *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._home)
 
 
 def started_postgres() -> Postgres:
-    """One that runs; skips the test where this user may not have one."""
+    """One that runs, with an empty database; skips the test where this user may not have one."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs or os.geteuid() != 0 or not shutil.which("runuser"):
         pytest.skip("no Postgres here that this user may start: as root, apt-get install postgresql")
-    postgres = Postgres(programs[-1])
-    postgres.start()
-    return postgres
+    return Postgres(programs[-1])
 
 
 class Cluster:
@@ -98,11 +107,14 @@ class Cluster:
     def said_by(self, kind: str) -> str:
         return "".join(path.read_text() for path in sorted(self._folder.glob(f"{kind}-*.log")))
 
-    def remove(self) -> None:
+    def stop(self) -> None:
         for web in self.webs:
             if web.process.poll() is None:
                 web.stop()
         for worker in self.workers:
             worker.kill()
             worker.wait()
+
+    def remove(self) -> None:
+        self.stop()
         self.postgres.remove()
