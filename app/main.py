@@ -75,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         openapi_url=f"{API}/openapi.json",
+        responses={503: {"description": "the database does not answer; see Retry-After"}},
         docs_url=None,  # Swagger's page would load scripts from a CDN
         redoc_url=None,
     )
