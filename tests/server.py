@@ -40,7 +40,7 @@ class LensServer:
         self.wait_until(lambda: self.http.get("/readyz").status_code == 200, "ready")
         return self
 
-    def wait_until(self, condition, what: str, seconds: float = 90) -> None:
+    def wait_until(self, condition, what: str, seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the server ended:\n{self._log.read_text()[-3000:]}"
