@@ -191,6 +191,7 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
     import torch
 
     import nonlocal_core
+    from app.figures.drawing import wake_v8
     from app.jobs.cut_task import CutTask
     from app.jobs.film_task import FilmTask
     from app.jobs.workflow import CUT, FILM
@@ -199,6 +200,7 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
     from nonlocal_core.video.isolation import watch_children
     from nonlocal_core.zoo.cards import card_of, cards_of
 
+    wake_v8()
     folder = settings.models_folder
     device = "cuda" if torch.cuda.is_available() else "cpu"  # the first GPU that CUDA_VISIBLE_DEVICES leaves
     models = {

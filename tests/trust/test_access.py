@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import statistics
 import subprocess
 import time
 from pathlib import Path
@@ -166,15 +165,15 @@ def test_s10_the_key_is_compared_in_constant_time(figure):
     key = Key("k" * 5_000_000)
     near, far = "k" * 4_999_999 + "x", "x" * 5_000_000
 
-    def median_s(guess: str) -> float:
+    def best_s(guess: str) -> float:
         taken = []
         for _ in range(15):
             began = time.perf_counter()
             assert not key.fits(guess)
             taken.append(time.perf_counter() - began)
-        return statistics.median(taken)
+        return min(taken)  # what others do on this machine only adds
 
-    ratio = median_s(near) / median_s(far)
+    ratio = best_s(near) / best_s(far)
 
     figure(f"time of a nearly right key to a wrong one: {ratio:.2f}")
     assert 0.7 < ratio < 1.4
