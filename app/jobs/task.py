@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from app.database import until_possible
+from app.database import AWAY, until_possible
 from app.library import remove_path
 from app.metrics import JobMetrics, worker_file
 from app.problems import FULL, StorageFull
@@ -176,8 +176,12 @@ class Reporter:
             self.leave()
             self._entered = now
         self._stage, self._next = stage, now + REPORT_EVERY_S
-        report, record = self._library.report, self._record
-        if not until_possible(lambda: report(record.id, record.attempts, stage, fraction)):
+        try:
+            counts = self._library.report(self._record.id, self._record.attempts, stage, fraction)
+        except AWAY as error:  # no waiting here: a decoder is at work, and its time is limited
+            log.warning("progress is not told: %s", str(error.orig).splitlines()[0])
+            return
+        if not counts:
             raise Cancelled
 
     def leave(self) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from app import database
 from app.database import until_possible
 from app.errors import install_error_handlers
+from app.jobs.task import Reporter
+from app.metrics import JobMetrics
 from app.problems import StorageFull
 
 REFUSED = Exception("connection refused\n\tis the server running?")
@@ -59,3 +61,16 @@ def test_what_is_wrong_with_the_question_itself_is_not_waited_for():
 
     with pytest.raises(ValueError, match="not a question"):
         until_possible(ask)
+
+
+def test_progress_that_cannot_be_told_holds_nobody_up():
+    """A decoder whose time is limited waits for the report: one that took its time would fail the video."""
+
+    class Away:
+        def report(self, *_):
+            raise OperationalError("UPDATE", {}, REFUSED)
+
+    class Clip:
+        id, attempts = "6f1c", 1
+
+    Reporter(Away(), Clip(), JobMetrics())("decode", 0.5)
