@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateColumn
 
-from app.database import make_tables
-
 if TYPE_CHECKING:
     from nonlocal_core.variant import Variant
 
@@ -108,7 +106,7 @@ class ClipRecord:
 
 def make_clips(connection: sa.Connection) -> None:
     """Make the tables, or bring those of an earlier version up to date."""
-    make_tables(connection, metadata)
+    metadata.create_all(connection)
     _add_missing_columns(connection)
     row = sa.select(sa.literal(1), sa.literal(0)).where(~sa.select(counter.c.value).exists())
     connection.execute(counter.insert().from_select(["id", "value"], row))

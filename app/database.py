@@ -6,26 +6,34 @@ well; DBOS leaves an engine that it did not make as it is, so what it would set 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbos import DBOS
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
-from app.problems import DamagedDatabase
+from app.problems import DamagedDatabase, StorageFull
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from sqlalchemy import Connection, MetaData
+    from sqlalchemy import Connection
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
 FILE_NAME = "lens.sqlite"
 BUSY_MS = 30_000  # a writer waits this long for another: DBOS's own choice for SQLite
 AWAIT_S = 60.0  # a Postgres that starts with us may need so long
+AWAY = (OperationalError, InterfaceError)  # what SQLAlchemy raises when the database does not answer
+RETRY_S = 2.0
+# A Postgres whose machine is gone answers nothing at all; without these a request would wait for minutes.
+PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # s, ms
 TABLES_LOCK = 0x6C656E73  # "lens": of two processes that start on one Postgres, one makes tables at a time
 
 
@@ -40,10 +48,10 @@ def open_database(data: Path, url: str | None) -> Engine:
     """
     logging.getLogger("dbos").setLevel(logging.WARNING)  # else each start tells that SQLite is for development
     if url is not None:
-        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        address = make_url(url).set(drivername="postgresql+psycopg")
+        engine = create_engine(address, pool_pre_ping=True, connect_args=PATIENCE)
         _await(engine)
-        with engine.begin() as connection:
-            _wait_for_turn(connection)
+        with _turn(engine):
             DBOS.migrate(url)
         return engine
     data.mkdir(parents=True, exist_ok=True)
@@ -83,6 +91,21 @@ def _await(engine: Engine) -> None:
             return
 
 
+def until_possible(ask: Callable[[], Answer]) -> Answer:
+    """The answer of `ask`, which is tried until the database answers and has room. For workers.
+
+    A job that ended meanwhile would be lost for a while: DBOS could not note it either, and would think that it runs.
+    """
+    while True:
+        try:
+            return ask()
+        except StorageFull as error:
+            log.warning("%s: waiting", error)
+        except AWAY as error:
+            log.warning("the database is away, waiting: %s", str(error.orig).splitlines()[0])
+        time.sleep(RETRY_S)
+
+
 def _prepare_connection(connection: Any, _record: Any) -> None:
     """Readers never wait for a writer (WAL), writers queue up, and a commit is on disk when it returns."""
     connection.isolation_level = "IMMEDIATE"  # a write transaction takes its lock at its first write, never midway
@@ -92,12 +115,27 @@ def _prepare_connection(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys=ON")
 
 
-def make_tables(connection: Connection, tables: MetaData) -> None:
-    """Make what is missing of `tables`; on Postgres nobody else makes any before this transaction ends."""
-    _wait_for_turn(connection)
-    tables.create_all(connection)
+@contextlib.contextmanager
+def changing_tables(engine: Engine) -> Generator[Connection]:
+    """A transaction in which tables may be made; on Postgres nobody else makes any meanwhile."""
+    with _turn(engine), engine.begin() as connection:
+        yield connection
 
 
-def _wait_for_turn(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TABLES_LOCK})")
+@contextlib.contextmanager
+def _turn(engine: Engine) -> Generator[None]:
+    """One process at a time, on Postgres.
+
+    Who waits asks again and again, in no transaction: DBOS makes indexes CONCURRENTLY, which waits for every
+    statement that runs, so also for one that waits for a lock, which then is never let go.
+    """
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({TABLES_LOCK})").scalar_one():
+            time.sleep(0.1)
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({TABLES_LOCK})")

@@ -8,10 +8,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app import problems
+from app.database import AWAY
 from app.figures.drawing import CannotDraw
 from app.logs import REQUEST
 from app.pages import error_page, wants_page
@@ -36,6 +38,7 @@ STATUS: dict[type[errors.LensError], int] = {
     problems.ForeignHost: 400,
     problems.KeyNeeded: 401,
     problems.ForeignPage: 403,
+    problems.DatabaseAway: 503,
     problems.StorageFull: 507,
     CannotDraw: 422,
     errors.QueryError: 422,
@@ -59,6 +62,8 @@ def error_body(code: str, message: str, details: dict[str, Any] | None = None) -
 def install_error_handlers(app: FastAPI) -> None:
     """Every error leaves in that shape, or as a page when a browser asked for one; see `unexpected` for the rest."""
     app.add_exception_handler(errors.LensError, _deliberate)
+    for kind in AWAY:
+        app.add_exception_handler(kind, _away)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
@@ -74,7 +79,7 @@ def answer_to(request: Request, error: errors.LensError) -> Response:
     """The response of an error that we raised on purpose."""
     status = status_of(error)
     response = _answer(request, status, type(error).__name__, str(error))
-    if status == 429:
+    if status in (429, 503):
         response.headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
     return response
 
@@ -82,6 +87,12 @@ def answer_to(request: Request, error: errors.LensError) -> Response:
 def _deliberate(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.LensError)
     return answer_to(request, error)
+
+
+def _away(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DBAPIError)
+    log.warning("%s %s: the database is away: %s", request.method, request.url.path, str(error.orig).splitlines()[0])
+    return answer_to(request, problems.DatabaseAway())
 
 
 def _invalid(request: Request, error: Exception) -> Response:

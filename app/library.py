@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from app.clips_table import ACTIVE, FINAL, ClipRecord, NewClip, clips, counter, make_clips, record_of, shown_name
+from app.database import changing_tables
 from app.problems import FULL, ClipAlreadyFinished, ClipNotFound, StorageFull
 from nonlocal_core.durable import sync
 
@@ -43,7 +44,7 @@ class Library:
         self._rests: dict[Path, tuple[str, float]] = {}  # without a row: how it looked, and since when
         self.root.mkdir(parents=True, exist_ok=True)
         self.uploads.mkdir(parents=True, exist_ok=True)
-        with engine.begin() as connection:
+        with changing_tables(engine) as connection:
             make_clips(connection)
 
     def folder(self, clip_id: str) -> Path:

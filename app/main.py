@@ -15,7 +15,7 @@ from app import access
 from app.access import Access
 from app.database import open_database
 from app.errors import answer_to, install_error_handlers, unexpected
-from app.figures.drawing import Drawing
+from app.figures.drawing import Drawing, wake_v8
 from app.jobs.cuts import Cuts
 from app.jobs.feed import Feed
 from app.jobs.films import Films
@@ -48,6 +48,7 @@ the places of highest affinity (Wang et al., CVPR 2018, Figure 3).
 
 def create_app(settings: Settings) -> FastAPI:
     """The web app; its lifespan opens the database and runs the worker."""
+    wake_v8()
     observed: list[Observe] = []  # empty until the lifespan begins
 
     def observe(method: str, route: str, status: int, seconds: float) -> None:
@@ -75,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         openapi_url=f"{API}/openapi.json",
+        responses={503: {"description": "the database does not answer; see Retry-After"}},
         docs_url=None,  # Swagger's page would load scripts from a CDN
         redoc_url=None,
     )

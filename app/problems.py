@@ -14,6 +14,7 @@
     ├── ForeignHost           the request names a host that is not ours (400)
     ├── KeyNeeded             this server has a key, and the request has not (401)
     ├── ForeignPage           another site's page wants to change something here (403)
+    ├── DatabaseAway          the database does not answer (503)
     ├── StorageFull           the disk or the database has no room (507)
     └── DamagedDatabase       the database file cannot be read: the server does not start
 
@@ -134,6 +135,15 @@ class ForeignPage(LensError):
 
     def __init__(self) -> None:
         super().__init__("a page of another site may not change anything here; use this server's own pages")
+
+
+class DatabaseAway(LensError):
+    """What is kept cannot be asked or changed at the moment; nothing is lost."""
+
+    retry_after_s = 5
+
+    def __init__(self) -> None:
+        super().__init__("the server's database does not answer; what is kept is safe, try again in a moment")
 
 
 class StorageFull(LensError):

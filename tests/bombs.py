@@ -10,7 +10,7 @@ import numpy as np
 
 
 def many_frames(path: Path, frames: int) -> Path:
-    """Frames of 1920x1080, 9 bytes each: the second frame's packet, "nothing changes", again and again."""
+    """Frames of 1920x1080, about 1 kB each: the second frame's packet, "nothing changes", again and again."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("mpeg4", rate=25)
         stream.width, stream.height, stream.pix_fmt, stream.codec_context.gop_size = 1920, 1080, "yuv420p", 600

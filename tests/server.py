@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 class LensServer:
     """Start it, ask it, kill it, start it again on the same data folder."""
 
-    def __init__(self, data: Path, **environment: str) -> None:
+    def __init__(self, data: Path, log_to: Path | None = None, **environment: str) -> None:
         self.data = data
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -27,10 +27,12 @@ class LensServer:
         self.http = httpx.Client(base_url=self.url, timeout=60)
         settings = {"hosts": '["lens.test"]'} | environment  # a name that browser tests point at this machine
         self._environment = {f"NONLOCAL_LENS_{name.upper()}": value for name, value in settings.items()}
-        self._log = data.with_suffix(".log")
+        self._log = log_to or data.with_suffix(".log")
 
-    def start(self) -> LensServer:
-        command = [sys.executable, "-m", "app", "serve", "--port", str(self.port), "--data", str(self.data)]
+    def start(self, command: list[str] | None = None) -> LensServer:
+        command = command or [
+            sys.executable, "-m", "app", "serve", "--port", str(self.port), "--data", str(self.data)
+        ]  # fmt: skip
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=os.environ | self._environment, stdout=log, stderr=subprocess.STDOUT
@@ -38,7 +40,7 @@ class LensServer:
         self.wait_until(lambda: self.http.get("/readyz").status_code == 200, "ready")
         return self
 
-    def wait_until(self, condition, what: str, seconds: float = 90) -> None:
+    def wait_until(self, condition, what: str, seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the server ended:\n{self._log.read_text()[-3000:]}"

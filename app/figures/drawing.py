@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from py_mini_racer import JSEvalException, MiniRacer
+from py_mini_racer import JSEvalException, MiniRacer, init_mini_racer
 
 from app.figures.bundle import bundle
 from app.resources import resource
@@ -55,6 +55,15 @@ globalThis.plan = (search) => figure.planOf({search, world: kept.world});
 globalThis.draw = (name, options) => figure[name]({...options, world: kept.world, field: kept.field});
 globalThis.end = () => { kept = {}; return true; };
 """
+
+
+def wake_v8() -> None:
+    """Prepare V8 for the threads of this process: to be called in its main thread, before there are others.
+
+    V8 locks its memory with protection keys where the processor has them; a thread that is older than the lock has no
+    key, and dies of a segmentation fault when it closes, or lets go of, what another thread made.
+    """
+    init_mini_racer(ignore_duplicate_init=True)
 
 
 class CannotDraw(LensError):

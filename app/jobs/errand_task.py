@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic
 
+from app.database import until_possible
 from app.jobs.errands import E, StoredError
 from app.jobs.task import MAX_ATTEMPTS
 from app.library import remove_path
@@ -62,7 +63,7 @@ class ErrandTask(ABC, Generic[E]):
 
     def _run(self, clip_id: str, errand_id: str) -> None:
         while True:
-            record, errand = self._library.find(clip_id), self._shelf.find(clip_id, errand_id)
+            record, errand = self._find(clip_id), self._shelf.find(clip_id, errand_id)
             if record is None or errand is None or errand.state == "done":
                 break
             try:
@@ -72,7 +73,7 @@ class ErrandTask(ABC, Generic[E]):
                 if self._shelf.let_go(clip_id, errand_id):
                     break
                 # asked for again before we let go: nobody else will do it
-        if self._library.find(clip_id) is None:  # deleted while we wrote
+        if self._find(clip_id) is None:  # deleted while we wrote
             remove_path(self._library.folder(clip_id))
 
     def look(self, clip_id: str, errand_id: str) -> None:
@@ -96,15 +97,18 @@ class ErrandTask(ABC, Generic[E]):
         except LensError as error:
             self._fail(record, errand, type(error).__name__, str(error))
         except Exception:  # a job must end
-            if self._library.find(record.id) is not None:  # missing files of a deleted clip are no news
+            if self._find(record.id) is not None:  # missing files of a deleted clip are no news
                 log.exception("%s %s of clip %s failed", name, errand.id, record.id)
                 cause = f"the program failed on this {name}; the server's log has the cause"
                 self._fail(record, errand, "InternalError", cause)
+
+    def _find(self, clip_id: str) -> ClipRecord | None:
+        return until_possible(lambda: self._library.find(clip_id))
 
     def _fail(self, record: ClipRecord, errand: E, code: str, message: str) -> None:
         error = StoredError(code=code, message=message)
         try:
             self._shelf.write(record.id, errand.model_copy(update={"state": "failed", "error": error}))
         except OSError:
-            if self._library.find(record.id) is not None:  # else nobody asks any more
+            if self._find(record.id) is not None:  # else nobody asks any more
                 log.exception("%s %s of clip %s could not be written", self._shelf.name, errand.id, record.id)

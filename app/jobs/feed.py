@@ -8,13 +8,18 @@ processes' too, and costs one row per tick however many listen.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 
+from app.database import AWAY
+
 if TYPE_CHECKING:
     from app.clips_table import ClipRecord
     from app.library import Library
+
+log = logging.getLogger(__name__)
 
 POLL_S = 0.1
 
@@ -63,10 +68,13 @@ class Feed:
     async def _poll(self) -> None:
         seen = -1
         while self._waiting:
-            revision = await to_thread.run_sync(self._library.revision, limiter=self._thread)
-            if revision != seen or self._newcomer:
-                seen, self._newcomer = revision, False
-                await self._wake()
+            try:
+                revision = await to_thread.run_sync(self._library.revision, limiter=self._thread)
+                if revision != seen or self._newcomer:
+                    await self._wake()
+                    seen, self._newcomer = revision, False
+            except AWAY as error:  # who listens goes on listening
+                log.warning("cannot see changes of clips: %s", str(error.orig).splitlines()[0])
             await asyncio.sleep(POLL_S)
 
     async def _wake(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from app.database import make_tables
+from app.database import changing_tables
 from app.jobs.workflow import QUEUES, open_client
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class Heartbeats:
     """The beats of all workers of one database, and what this process has seen of them; for one thread."""
 
     def __init__(self, engine: Engine) -> None:
-        with engine.begin() as connection:
-            make_tables(connection, metadata)
+        with changing_tables(engine) as connection:
+            metadata.create_all(connection)
         self._engine = engine
         self._seen: dict[str, Seen] = {}
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from anyio import to_thread
 
 from app.clips_table import ACTIVE, NewClip, clips
+from app.database import AWAY
 from app.jobs.task import PARTIAL
 from app.jobs.workflow import enqueue_options, open_client
 from app.library import remove_path
@@ -153,6 +154,8 @@ class JobQueue:
             await anyio.sleep(TIDY_EVERY_S)
             try:
                 await to_thread.run_sync(self.tidy)
+            except AWAY as error:
+                log.warning("the database is away, nothing is tidied: %s", str(error.orig).splitlines()[0])
             except Exception:  # a full disk or a lost connection now must not end the tidying for ever
                 log.exception("could not remove expired clips; trying again in %g s", TIDY_EVERY_S)
 

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from app.database import AWAY, until_possible
 from app.library import remove_path
 from app.metrics import JobMetrics, worker_file
 from app.problems import FULL, StorageFull
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 Written = TypeVar("Written")
 
 MAX_ATTEMPTS = 3
-FULL_RETRY_S = 2.0
 REPORT_EVERY_S = 0.1  # each report is a synced write: ten a second look smooth and cost nothing
 PROVENANCE = ("id", "sha256", "filename", "model", "start_s", "variant")  # what a stored analysis says of its origin
 DETAILS = {"video", "frames", "notes"}  # what a clip shows of its manifest
@@ -88,7 +88,7 @@ class Task:
 
     def run(self, clip_id: str) -> None:
         """Bring the clip to a final state, whatever happens short of this process's death."""
-        record = _once_there_is_room(lambda: self._library.start(clip_id))
+        record = until_possible(lambda: self._library.start(clip_id))
         if record is None:
             return
         self.current = record
@@ -120,7 +120,7 @@ class Task:
         seconds = time.monotonic() - began
         log.info("clip %s: %s after %.2f s, attempt %d", clip_id, outcome, seconds, record.attempts)
         self._metrics.ended("analysis", outcome, seconds)
-        if self._library.find(clip_id) is None:  # deleted while we wrote
+        if until_possible(lambda: self._library.find(clip_id)) is None:  # deleted while we wrote
             remove_path(self._library.folder(clip_id))
 
     def _work(self, record: ClipRecord) -> None:
@@ -136,17 +136,17 @@ class Task:
         manifest = self._store.write(record.id, analysis, provenance)
         details = manifest.model_dump(mode="json", include=DETAILS)
         report.leave()
-        if not self._library.finish(record.id, record.attempts, details):
+        if not until_possible(lambda: self._library.finish(record.id, record.attempts, details)):
             raise Cancelled
 
     def _fail(self, record: ClipRecord, code: str, message: str) -> bool:
         self._clear_partials(record)
         fail = self._library.fail
-        return _once_there_is_room(lambda: fail(record.id, record.attempts, code=code, message=message))
+        return until_possible(lambda: fail(record.id, record.attempts, code=code, message=message))
 
     def _clear_if_cancelled(self, record: ClipRecord) -> None:
         """What is stored can be asked, so an analysis that was cancelled as it was written must go."""
-        current = self._library.find(record.id)
+        current = until_possible(lambda: self._library.find(record.id))
         if current is not None and current.state == "cancelled":
             remove_path(self._library.folder(record.id) / "analysis")
 
@@ -176,7 +176,12 @@ class Reporter:
             self.leave()
             self._entered = now
         self._stage, self._next = stage, now + REPORT_EVERY_S
-        if not self._library.report(self._record.id, self._record.attempts, stage, fraction):
+        try:
+            counts = self._library.report(self._record.id, self._record.attempts, stage, fraction)
+        except AWAY as error:  # no waiting here: a decoder is at work, and its time is limited
+            log.warning("progress is not told: %s", str(error.orig).splitlines()[0])
+            return
+        if not counts:
             raise Cancelled
 
     def leave(self) -> None:
@@ -189,6 +194,7 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
     """The real thing: loads every model of the settings once. Only the worker calls this, so only it loads torch."""
     import torch
 
+    from app.figures.drawing import wake_v8
     from app.jobs.cut_task import CutTask
     from app.jobs.film_task import FilmTask
     from app.jobs.workflow import CUT, FILM
@@ -198,6 +204,7 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
     from nonlocal_core.zoo.cards import card_of, cards_of
     from nonlocal_core.zoo.load import load_model
 
+    wake_v8()
     folder = settings.models_folder
     device = "cuda" if torch.cuda.is_available() else "cpu"  # the first GPU that CUDA_VISIBLE_DEVICES leaves
     models = {
@@ -217,19 +224,6 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
         FILM: FilmTask(library, store, cards_of(settings.models, folder), metrics).run,
     }
     return Task(library, store, models, analyse_alone, errands, metrics)
-
-
-def _once_there_is_room(write: Callable[[], Written]) -> Written:
-    """The answer of `write`, which is tried until the database can be written.
-
-    A job that ended meanwhile would be lost: DBOS could not note it either, and would think that it runs for ever.
-    """
-    while True:
-        try:
-            return write()
-        except StorageFull as error:
-            log.warning("%s: waiting", error)
-            time.sleep(FULL_RETRY_S)
 
 
 def _died(record: ClipRecord) -> str:

@@ -34,8 +34,11 @@ DBOS_ATTEMPTS = 20
 
 
 def open_client(engine: Engine) -> DBOSClient:
-    """A client on our engine, for enqueueing and asking; it closes no connection of ours."""
-    return DBOSClient(system_database_engine=engine, application_name=APPLICATION)
+    """A client on our engine, for enqueueing and asking; it closes no connection of ours.
+
+    It raises where the database is away: a request that waits for it would be better told so.
+    """
+    return DBOSClient(system_database_engine=engine, application_name=APPLICATION, retry_connection_errors=False)
 
 
 def enqueue_options(job_id: str, workflow: str = WORKFLOW) -> EnqueueOptions:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.clips_table import ClipRecord
+from app.database import AWAY
 from app.errors import error_body
 from app.jobs.feed import Watch
 from app.quotas import client_of
@@ -71,7 +72,7 @@ async def upload_clip(
         chosen = chosen_model(services, model)
         await admit(services, client)
         received = await services.receiver.receive(body.chunks(), limit)
-    except LensError:
+    except (LensError, *AWAY):
         await body.forget(limit)
         raise
     return await submit(services, received, filename, chosen, start_s, client)
@@ -190,7 +191,10 @@ async def _events(services: Services, watch: Watch) -> AsyncIterator[str]:
         except StopAsyncIteration:
             return
         else:
-            out = await asyncio.to_thread(services.clip_out, record)
+            try:
+                out = await asyncio.to_thread(services.clip_out, record)
+            except AWAY:  # whoever listens comes back with the number of the last event
+                return
             yield f"id: {record.revision}\nevent: clip\ndata: {out.model_dump_json()}\n\n"
 
 

@@ -76,7 +76,7 @@ PROMISES = (
              f"{WORKER}::test_cancelling_a_running_job_stops_it_soon_and_leaves_no_artefact",
              f"{WORKER}::test_cancelling_a_finished_job_is_refused")),
     Promise("F15", "a worker gone for ever: its job is done by the other",
-            (f"{HERE}/campaign_workers.py", "tests/app/jobs/test_heartbeat.py")),
+            (f"{HERE}/campaign_workers.py", "tests/app/jobs/test_heartbeat.py", "tests/app/test_database_away.py")),
     Promise("L1", "200 clicks/s: p50 <= 5 ms, p99 <= 50 ms", (f"{HERE}/campaign_load.py::test_l1_",)),
     Promise("L2", "200 uploads of 20 MB at once, server < 300 MB", (f"{HERE}/campaign_load.py::test_l2_",)),
     Promise("L3", "a full queue: 429 in 50 ms", (f"{HERE}/test_bad_clients.py::test_l3_",)),

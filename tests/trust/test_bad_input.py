@@ -43,7 +43,7 @@ def large_picture(path, codec, pix_fmt, size=(6000, 4000)):
 def test_s3_bombs_are_judged_soon_with_the_child_below_a_gigabyte_and_the_server_as_it_was(little, tmp_path, figure):
     bombs = {
         "268 million frames claimed": claims_many(tmp_path / "claims.mp4"),
-        "250 000 full-HD frames": many_frames(tmp_path / "many.mkv", 250_000),
+        "50 000 full-HD frames": many_frames(tmp_path / "many.mkv", 50_000),
         "24 Mpx PNG": large_picture(tmp_path / "png.mov", "png", "rgb24"),
         "24 Mpx JPEG": large_picture(tmp_path / "jpeg.mov", "mjpeg", "yuvj420p"),
         "9.4 Mpx, 10 bits": large_picture(tmp_path / "wide.mkv", "libx264", "yuv420p10le", (4096, 2304)),

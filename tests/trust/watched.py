@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -41,6 +43,29 @@ def children(pid: int) -> list[int]:
         for task in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def family_of(pid: int) -> list[int]:
+    """The process and all that descend from it."""
+    return [pid, *(below for child in children(pid) for below in family_of(child))]
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses, with their ports, on which a process itself takes TCP connections."""
+    held: set[str] = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            held.add(str(descriptor.readlink()))
+    found: set[str] = set()
+    for table, family, size in (("tcp", socket.AF_INET, 4), ("tcp6", socket.AF_INET6, 16)):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *_rest = fields = line.split()
+            if state == "0A" and f"socket:[{fields[9]}]" in held:
+                address, port = local.split(":")
+                raw = bytes.fromhex(address)  # words of 32 bits, each in this machine's order
+                words = [raw[n : n + 4] if sys.byteorder == "big" else raw[n : n + 4][::-1] for n in range(0, size, 4)]
+                found.add(f"{socket.inet_ntop(family, b''.join(words))}:{int(port, 16)}")
     return found
 
 

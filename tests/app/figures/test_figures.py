@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import subprocess
+import sys
 from xml.etree import ElementTree
 
 import av
@@ -20,6 +21,7 @@ from app.figures.film import composed, make_film, rate_of
 from app.figures.subject import stored_subject
 from nonlocal_core.affinity.store import AffinityStore
 from nonlocal_core.zoo.cards import CARDS
+from tests.server import ROOT
 
 LINK = "block=mixed_4c&q=2.5.7&heat=1"
 MADE = "2026-01-02T03:04:05+00:00"
@@ -189,3 +191,27 @@ def test_a_query_without_a_clip_and_a_strange_end_are_explained(tmp_path, capsys
     assert main(["figure", "--from", LINK, "--out", str(tmp_path / "a.bmp")]) == 1
     assert "--clip" in (said := capsys.readouterr().err)
     assert ".svg, .png, .pdf" in said
+
+
+THREADS = """
+import sys, threading
+from pathlib import Path
+from app.figures import drawing
+from app.main import create_app
+from app.settings import Settings
+create_app(Settings(data=Path(sys.argv[1])))
+drawn = drawing.Drawing()
+def draw():
+    drawn._engine = drawing._engine()
+thread = threading.Thread(target=draw)
+thread.start()
+thread.join()
+drawn.close()
+"""
+
+
+def test_what_one_thread_drew_with_another_lets_go_without_a_crash(tmp_path):
+    """Without `wake_v8` a segmentation fault, on processors with memory protection keys."""
+    done = subprocess.run([sys.executable, "-c", THREADS, str(tmp_path)], cwd=ROOT, check=False)
+
+    assert done.returncode == 0

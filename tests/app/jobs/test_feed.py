@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from app.jobs.feed import Feed
 
@@ -75,6 +76,25 @@ def test_a_listener_is_let_go_when_the_clip_is_deleted_or_the_feed_closed(lens, 
     first, second = asyncio.run(listen())
 
     assert {record.state for record in first} == {record.state for record in second} == {"queued"}
+
+
+def test_a_listener_goes_on_listening_when_the_database_was_away(lens, feed, monkeypatch):
+    clip_id = lens.submit("x")
+    seen_before = lens.library.get(clip_id).revision
+
+    async def listen():
+        seen = asyncio.create_task(collect(feed.watch(clip_id, seen_before)))
+        await asyncio.sleep(0.15)
+        with monkeypatch.context() as away:
+            away.setattr(lens.library, "revision", refuse)
+            await asyncio.sleep(0.3)
+        lens.library.cancel(clip_id)
+        return await asyncio.wait_for(seen, 2)
+
+    def refuse():
+        raise OperationalError("SELECT", {}, Exception("connection refused"))
+
+    assert [record.state for record in asyncio.run(listen())] == ["cancelled"]
 
 
 def test_nothing_is_asked_while_nobody_listens(lens, feed, monkeypatch):
