@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.database import AWAY, until_possible
 from app.library import remove_path
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Written = TypeVar("Written")
 
 MAX_ATTEMPTS = 3
 REPORT_EVERY_S = 0.1  # each report is a synced write: ten a second look smooth and cost nothing

@@ -45,6 +45,7 @@ class FoldedConv(nn.Module):
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """[N, C, T, H, W] of any type -> [N, O, T/s, H/s, W/s], rounded up; `residual` is like the result."""
         x, weight = x.to(self.weight.dtype), self.weight
+        residual = residual if residual is None else residual.to(weight.dtype)
         if _has_onednn(x):
             self._packed = weight = self._pack(x) if self._packed is None else self._packed
         return convolve(x, weight, self.bias, self.stride, self.padding, relu=self.relu, residual=residual)

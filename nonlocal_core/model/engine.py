@@ -5,8 +5,8 @@
     the first one   in float32 always: on three channels bfloat16 is slower
     blocks          theta and phi in float32 whatever the precision, so that arrows are as right as the features are
 
-In bfloat16 the branches are rounded, and the sum that runs through a ResNet is kept in float32: of all roundings, that
-of the sum costs most (docs/performance.md). Twins are for inference; nothing in them has a gradient.
+In bfloat16 the sum that runs through a ResNet is kept in float32 from res4 on: there it is added to most often, and small.
+In res2 and res3 it would cost a third of the time (docs/performance.md). Twins are for inference; they have no gradient.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from nonlocal_core.model.inception import InceptionModule, SamePool, Triple, Uni
 from nonlocal_core.model.precision import Precision
 from nonlocal_core.model.resnet import Bottleneck, ConvNorm, Stem
 
+_WIDE = 1024  # channels that leave a bottleneck of res4
 _DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -110,22 +111,22 @@ class SplitPool(nn.Module):
 
 
 class FastBottleneck(nn.Module):
-    """A `Bottleneck` of folded convolutions; its sum is float32, whatever `dtype` its branch is computed in."""
+    """A `Bottleneck` of folded convolutions in `dtype`; from res4 on its sum is float32."""
 
     def __init__(self, module: Bottleneck, dtype: torch.dtype) -> None:
         super().__init__()
-        self.rounds = dtype != torch.float32
+        self.sums_apart = dtype != torch.float32 and module.c.conv.out_channels >= _WIDE
         self.a = FoldedConv(module.a.conv, module.a.norm, dtype, relu=True)
         self.b = FoldedConv(module.b.conv, module.b.norm, dtype, relu=True)
-        self.c = FoldedConv(module.c.conv, module.c.norm, dtype, relu=not self.rounds)
+        self.c = FoldedConv(module.c.conv, module.c.norm, dtype, relu=not self.sums_apart)
         self.shortcut = module.shortcut
         if isinstance(module.shortcut, ConvNorm):
             self.shortcut = FoldedConv(module.shortcut.conv, module.shortcut.norm, dtype, relu=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, C, T, H, W] -> [N, 4 * width, T, H/s, W/s], float32."""
+        """[N, C, T, H, W] -> [N, 4 * width, T, H/s, W/s]."""
         branch = self.b(self.a(x))
-        if self.rounds:
+        if self.sums_apart:
             return self.c(branch).float().add_(self.shortcut(x)).relu_()
         return self.c(branch, self.shortcut(x))
 
