@@ -5,8 +5,8 @@
     the first one   in float32 always: on three channels bfloat16 is slower
     blocks          theta and phi in float32 whatever the precision, so that arrows are as right as the features are
 
-In bfloat16 the sum that runs through a ResNet is kept in float32 from res4 on: there it is added to most often, and small.
-In res2 and res3 it would cost a third of the time (docs/performance.md). Twins are for inference; they have no gradient.
+In bfloat16 the sum that runs through a ResNet is kept in float32 from res4 on, where it is added to most often and is
+small (docs/performance.md). Twins are for inference; they have no gradient.
 """
 
 from __future__ import annotations
