@@ -144,7 +144,7 @@ def test_s10_without_being_told_otherwise_it_listens_on_this_machine_only(little
 
 def test_s10_what_make_serve_starts_listens_on_this_machine_only_and_refuses_a_foreign_host(tmp_path, figure):
     server = LensServer(tmp_path / "data", samples="false")
-    make = ["make", "--dry-run", "serve", f"DATA={server.data}", f"PORT={server.port}"]
+    make = ["make", "--dry-run", "--no-print-directory", "serve", f"DATA={server.data}", f"PORT={server.port}"]
     told = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
     server.start(told.stdout.splitlines()[-1].split())  # what comes before it installs
     try:
