@@ -1,7 +1,8 @@
 """`python -m benchmarks.blocks`: memory and time of one block's forward against the literal formula, and of long clips.
 
 A res3 block (512 channels, 256 inside, keys pooled 2x2) on T x 28 x 28 places for T = 4 ... 64 and each kind of f, as
-a table and as docs/blocks.png. "Literal" is the same block with the matrix f [Q, K] written out. Peak memory is what
+a table and as docs/blocks.png. Ours is the block as app and command line run it, in a float32 fast twin
+(engine.py); "literal" is the block as built, with the matrix f [Q, K] written out. Peak memory is what
 the forward pass adds to the process (VmHWM); each case runs in a fresh child. It takes four to six minutes on
 two cores that others use too.
 """
@@ -9,6 +10,7 @@ two cores that others use too.
 from __future__ import annotations
 
 import argparse
+import copy
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -22,6 +24,7 @@ from torch import Tensor
 from nonlocal_core.model.block import NonLocalBlock
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.count import FIVE_BLOCKS, family_spec
+from nonlocal_core.model.engine import FastBlock
 from nonlocal_core.model.pairwise import Affinity
 from nonlocal_core.model.spec import SOFTMAX_KINDS, BlockSpec, Kind
 
@@ -71,20 +74,23 @@ def seconds_of(forward: Callable[[], object]) -> float:
 
 
 def measure_block(kind: Kind, frames: int) -> tuple[Case, Case]:
-    """The block as it is, and with the formula written out; timed in turns, so that a busy machine hits both."""
+    """The block as it is run, and with the formula written out; timed in turns, so that a busy machine hits both."""
     torch.manual_seed(0)
     block = NonLocalBlock(BlockSpec(after="res3_1", kind=kind, scale="inverse_sqrt"), CHANNELS).eval()
+    twin = FastBlock(copy.deepcopy(block), torch.float32)
     x = torch.randn(1, CHANNELS, frames, SIDE, SIDE)
+    last = x.contiguous(memory_format=torch.channels_last_3d)  # as a twin's stages leave it
 
     def ours() -> None:
-        block(x)
+        twin(last)
 
     def written_out() -> None:
         with mock.patch.object(Affinity, "aggregate", literal):
             block(x)
 
     with torch.inference_mode():
-        block(x[:, :, :2])  # loads the libraries, outside every measurement
+        for load in (lambda: block(x[:, :, :2]), lambda: twin(last[:, :, :2])):  # the libraries, outside measurements
+            load()
         peaks = [peak_of(forward) for forward in (ours, written_out)]
         times = [[seconds_of(forward) for forward in (ours, written_out)] for _ in range(ROUNDS[frames])]
     best = [min(each) for each in zip(*times, strict=True)]
