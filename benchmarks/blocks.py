@@ -28,7 +28,7 @@ from nonlocal_core.model.pairwise import Affinity
 from nonlocal_core.model.spec import SOFTMAX_KINDS, BlockSpec, Kind
 
 PLOT = Path(__file__).parents[1] / "docs" / "blocks.png"
-ROUNDS = {2: 30, 4: 15, 8: 8, 16: 4, 32: 2, 64: 1}  # of timing, for each T
+ROUNDS = {2: 150, 4: 40, 8: 8, 16: 4, 32: 3, 64: 3}  # of timing, for each T
 FRAMES = tuple(ROUNDS)
 SIDE, CHANNELS = 28, 512  # res3 of 224 px
 KINDS: tuple[Kind, ...] = ("gaussian", "embedded_gaussian", "dot_product", "concatenation")
@@ -141,14 +141,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plot", type=Path, default=PLOT)
     path = parser.parse_args().plot
-    print(f"{'kind':18} {'T':>3} {'places':>7} {'peak':>9} {'literal':>9} {'time':>9} {'literal':>9}", flush=True)
+    print(
+        f"{'kind':18} {'T':>3} {'places':>7} {'peak':>9} {'literal':>9} {'time':>10} {'literal':>10} ratio", flush=True
+    )
     found: dict[Kind, list[tuple[Case, Case]]] = {kind: [] for kind in KINDS}
     for kind in KINDS:
         for frames in FRAMES:
             ours, written = in_child(measure_block, kind, frames)
             found[kind].append((ours, written))
             sizes = f"{ours.peak_bytes / 1e6:6.0f} MB {written.peak_bytes / 1e6:6.0f} MB"
-            times = f"{ours.seconds:7.3f} s {written.seconds:7.3f} s"
+            times = f"{ours.seconds:8.4f} s {written.seconds:8.4f} s {ours.seconds / written.seconds:5.2f}"
             print(f"{kind:18} {frames:3} {frames * SIDE**2:7} {sizes} {times}", flush=True)
     for name, (frames, size_px, choices) in LONG_CLIPS.items():
         case = in_child(measure_clip, frames, size_px, choices)
