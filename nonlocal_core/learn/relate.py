@@ -117,10 +117,13 @@ class Relation(nn.Module):
         """theta of cells: [N, C] -> float32 [N, D]."""
         return self.theta((cells.float() - self.start.query_mean) @ self.start.whitening)
 
+    def keys_of(self, cells: Tensor) -> Tensor:
+        """phi of pooled cells: [..., C] -> float32 [..., D]."""
+        return self.phi((cells - self.start.key_mean) @ self.start.whitening)
+
     def keys(self, scene: Scene) -> Tensor:
         """phi of all key cells of a scene: float32 [T, K, D]."""
-        cells = pooled(scene.features).flatten(1, 2)  # [T, K, C]
-        return self.phi((cells - self.start.key_mean) @ self.start.whitening)
+        return self.keys_of(pooled(scene.features).flatten(1, 2))
 
     def pull(self) -> Tensor:
         """How far the weights have gone from the closed form: squares, summed over rows, averaged over columns."""

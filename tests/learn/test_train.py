@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import sys
 import time
@@ -26,6 +27,8 @@ from tests.learn.little import (
     BLOCK,
     INCEPTION,
     charades_like,
+    filmed_charades_like,
+    filmed_kinetics_like,
     kinetics_like,
     little_recipe,
     spec_file,
@@ -45,9 +48,14 @@ def kinetics(tmp_path_factory):
     return kinetics_like(tmp_path_factory.mktemp("kinetics"))
 
 
-@pytest.fixture(scope="module")
-def charades(tmp_path_factory):
-    return charades_like(tmp_path_factory.mktemp("charades"))
+@pytest.fixture(scope="module", params=[kinetics_like, filmed_kinetics_like], ids=["drawn", "filmed"])
+def videos_of_classes(request, tmp_path_factory):
+    return request.param(tmp_path_factory.mktemp("classes"))
+
+
+@pytest.fixture(scope="module", params=[charades_like, filmed_charades_like], ids=["drawn", "filmed"])
+def videos_of_actions(request, tmp_path_factory):
+    return request.param(tmp_path_factory.mktemp("actions"))
 
 
 @pytest.fixture(scope="module")
@@ -118,27 +126,29 @@ def wait_for_line(run: RunFolder, number: int) -> None:
         time.sleep(0.01)
 
 
-def test_kinetics_like_training_learns_and_prints_top_1(tmp_path, kinetics, network):
-    recipe = little_recipe(kinetics, network, validation=kinetics, validate_every=6, **LEARNING)
+def test_kinetics_like_training_learns_and_prints_top_1(tmp_path, videos_of_classes, network):
+    recipe = little_recipe(videos_of_classes, network, validation=videos_of_classes, validate_every=6, **LEARNING)
 
     run, records, said = trained(tmp_path / "run", recipe)
 
     assert mean_loss(records[-3:]) < 0.5 * mean_loss(records[:3])
     assert [record["iteration"] for record in records if "validation" in record] == [6, 12]
-    assert records[-1]["validation"]["top1"] == 1.0
-    assert "top-1 100.0 %" in said[-1]
+    top_1 = records[-1]["validation"]["top1"]
+    assert top_1 == 1.0 if (videos_of_classes / "red").exists() else top_1 > 0.5
+    assert f"top-1 {100 * top_1:.1f} %" in said[-1]
     assert (run.path / "best.safetensors").exists()
 
 
-def test_charades_like_training_learns_and_prints_map(tmp_path, charades, network):
-    videos = charades.parent / "videos"
-    recipe = little_recipe(charades, network, videos=videos, validation=charades, objective="sigmoid", **LEARNING)
+def test_charades_like_training_learns_and_prints_map(tmp_path, videos_of_actions, network):
+    listing, videos = videos_of_actions, videos_of_actions.parent / "videos"
+    recipe = little_recipe(listing, network, videos=videos, validation=listing, objective="sigmoid", **LEARNING)
 
     _, records, said = trained(tmp_path / "run", recipe)
 
     assert mean_loss(records[-3:]) < 0.5 * mean_loss(records[:3])
-    assert records[-1]["validation"]["map"] == 1.0
-    assert "mAP 100.0 %" in said[-1]
+    mean_ap = records[-1]["validation"]["map"]
+    assert mean_ap == 1.0 if (videos / "V220220.mp4").exists() else mean_ap > 0.5
+    assert f"mAP {100 * mean_ap:.1f} %" in said[-1]
 
 
 def test_a_trained_file_is_a_model_like_any_other_and_tells_its_making(tmp_path, kinetics, network):
@@ -169,9 +179,9 @@ def test_an_objective_without_labels_trains_on_a_folder_of_videos(tmp_path, netw
     assert read_checkpoint(run.path / "weights.safetensors").header.spec.classes == 2
 
 
-def test_a_run_that_was_killed_goes_on_bit_by_bit(tmp_path, kinetics, network):
-    fields = {"iterations": 5, "save_every": 2, "validate_every": 2, "workers": 1, "validation": kinetics}
-    recipe = little_recipe(kinetics, network, **fields)
+def test_a_run_that_was_killed_goes_on_bit_by_bit(tmp_path, videos_of_classes, network):
+    fields = {"iterations": 5, "save_every": 2, "validate_every": 2, "workers": 1, "validation": videos_of_classes}
+    recipe = little_recipe(videos_of_classes, network, **fields)
     whole, cut = (RunFolder.created(tmp_path / name, recipe) for name in ("whole", "cut"))
 
     never = train_process("--resume", whole.path, folder=tmp_path)
@@ -192,11 +202,11 @@ def test_a_run_that_was_killed_goes_on_bit_by_bit(tmp_path, kinetics, network):
     assert (cut.path / "best.safetensors").exists()
 
 
-def test_two_processes_learn_what_one_does(tmp_path, kinetics, deaf_network):
-    held_out = kinetics_like(tmp_path / "held out", each=1)
-    (held_out / "red" / "broken.mp4").write_bytes(b"no video")  # counted once, not by each process
+def test_two_processes_learn_what_one_does(tmp_path, videos_of_classes, deaf_network):
+    held_out = Path(shutil.copytree(videos_of_classes, tmp_path / "held out", symlinks=True))
+    (next(held_out.iterdir()) / "broken.mp4").write_bytes(b"no video")  # counted once, not by each process
     recipe = little_recipe(
-        kinetics, deaf_network, start="default", iterations=4, accumulate=2, batch_norm="frozen", dropout=0.0,
+        videos_of_classes, deaf_network, start="default", iterations=4, accumulate=2, batch_norm="frozen", dropout=0.0,
         validation=held_out, milestones=(2,),
     )  # fmt: skip
     two = RunFolder.created(tmp_path / "two", recipe)
