@@ -93,6 +93,15 @@ def test_the_pointer_on_either_view_moves_the_one_cursor_and_asks_no_server(lens
     assert (paint_of(lens, ".pane-own"), paint_of(lens, ".pane-other")) == pinned
 
 
+def test_a_place_in_a_frame_that_is_not_shown_is_said_to_be_so_beside(lens):
+    lens.get_by_label("Number of frames").fill("2")  # 0 and 8: the place is asked in 4 to 7
+    lens.get_by_label("Number of frames").press("Tab")
+    open_bench(lens, "beside")
+
+    for pane in ("own", "other"):
+        lens.locator(f"#pane-{pane}-words", has_text="20 of 20 start in a frame not shown").wait_for()
+
+
 def test_a_click_on_the_companion_pins(lens):
     open_bench(lens, "beside")
     lens.locator("#pane-other-words", has_text="Strongest").wait_for()
