@@ -72,6 +72,17 @@ def test_a_null_model_is_made_here_and_opens_with_the_same_question(bench, serve
     assert bench.locator(".card").count() == 3
 
 
+def test_a_null_model_stands_side_by_side_with_the_same_question(bench):
+    names = ["Frames shuffled", "Frames reversed", "Frozen", "Random weights"]
+    assert bench.locator(".null-models strong").all_inner_texts() == names
+    bench.click("button[aria-label='Analyse: Frozen']")
+    bench.locator("button[aria-label='Side by side: Frozen']").click(timeout=90_000)
+
+    bench.locator("#pane-other-words", has_text="Strongest").wait_for(timeout=30_000)
+    assert "frozen" in bench.locator("#beside-clip option:checked").inner_text()
+    assert re.search(r"beside=\w+\.mixed_4f", bench.url)
+
+
 def test_a_cut_can_be_cancelled(bench):
     bench.check("input[value=arrow]")
     bench.click(".cut-form button[type=submit]")
