@@ -36,7 +36,7 @@ def point_at(page, selector: str, x: float, y: float, *, click: bool = False) ->
 @pytest.fixture
 def lens(page, server, sample_id):
     """The clip page of a sample with one pinned question."""
-    page.goto(f"{server.url}/clips/{sample_id}?block=mixed_4f&q=1.5.4")
+    page.goto(f"{server.address}/clips/{sample_id}?block=mixed_4f&q=1.5.4")
     ready(page)
     return page
 
@@ -150,7 +150,7 @@ def test_a_clip_that_is_let_go_is_loaded_again_when_it_comes_back(lens, server, 
 
 
 def test_a_clip_of_the_link_that_is_gone_is_told_and_the_rest_goes_on(page, server, sample_id):
-    page.goto(f"{server.url}/clips/{sample_id}?beside={'0' * 24}.mixed_4f")
+    page.goto(f"{server.address}/clips/{sample_id}?beside={'0' * 24}.mixed_4f")
     ready(page)
     page.locator("#pane-other-words", has_text="no longer kept").wait_for()
 
@@ -163,7 +163,7 @@ def test_two_networks_on_one_video_are_compared_place_by_place(page, two_models_
     two_models_server.finish(first)
     second = two_models_server.http.post(f"/api/v1/clips/{first}/again", params={"model": "late-blocks"}).json()["id"]
     two_models_server.finish(second)
-    page.goto(f"{two_models_server.url}/clips/{first}?beside={second}.mixed_4f")
+    page.goto(f"{two_models_server.address}/clips/{first}?beside={second}.mixed_4f")
     ready(page)
     page.locator(".beside-words", has_text="are the same places").wait_for()
 
@@ -177,7 +177,7 @@ def test_two_networks_on_one_video_are_compared_place_by_place(page, two_models_
 @pytest.mark.parametrize("view", ["strip", "player"])
 def test_neither_bench_is_wider_than_the_window(chromium, server, sample_id, width, view):
     page = chromium.new_page(viewport={"width": width, "height": 900})
-    page.goto(f"{server.url}/clips/{sample_id}?view={view}")
+    page.goto(f"{server.address}/clips/{sample_id}?view={view}")
     ready(page)
     for name in ("ladder", "beside"):
         open_bench(page, name)

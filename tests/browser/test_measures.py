@@ -16,7 +16,7 @@ def ready(page, block: str = "mixed_4f") -> None:
 
 def measured(page, server, clip_id, query: str = "") -> None:
     """The page with its bench open and all five blocks measured."""
-    page.goto(f"{server.url}/clips/{clip_id}{query}")
+    page.goto(f"{server.address}/clips/{clip_id}{query}")
     ready(page)
     page.locator("#tab-measures").click()
     page.locator(".time-chart").nth(4).wait_for(timeout=60_000)

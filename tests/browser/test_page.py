@@ -16,7 +16,7 @@ KEYS = "async () => (await import('/static/js/keys.js')).KEYS"
 @pytest.fixture
 def lens(page, server, sample_id):
     """The clip page, nothing asked, looking through mixed_4c."""
-    page.goto(f"http://lens.test:{server.port}/clips/{sample_id}?block=mixed_4c&q=")
+    page.goto(f"{server.address}/clips/{sample_id}?block=mixed_4c&q=")
     ready(page, "mixed_4c")
     assert page.evaluate("window.isSecureContext") is False
     return page

@@ -31,7 +31,7 @@ def clips_of(server) -> dict[str, str]:
 def home(page, server):
     """The first page; clips that a test made are removed."""
     before = clips_of(server)
-    page.goto(f"http://lens.test:{server.port}/")
+    page.goto(f"{server.address}/")
     page.wait_for_selector(".cards li")
     assert page.evaluate("window.isSecureContext") is False
     yield page
