@@ -229,6 +229,7 @@ class LimitsOut(Frozen):
     video_pixels: int
     queue: int
     containers: list[str]
+    codecs: list[str] = Field(description="as people call them")
 
 
 class VersionOut(Frozen):

@@ -180,13 +180,19 @@ def model_for(model: Model, variant: Variant) -> Model:
     return with_random_projections(model, SEED) if variant == "random_weights" else model
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def _notes(info: VideoInfo, clip: Clip) -> tuple[str, ...]:
     notes: list[str] = []
     if clip.repeated:
         distinct = len(clip.rgb) - clip.repeated
-        notes.append(f"The video is short: {distinct} frames were read, the last is repeated {clip.repeated} times.")
+        read = "one frame was" if distinct == 1 else f"{distinct} frames were"
+        notes.append(f"The video is short: {read} read, the last is repeated {_times(clip.repeated)}.")
     if info.truncated:
-        notes.append(f"The video is long: only its first {info.duration_s:.0f} s are considered.")
+        whole = f" of {info.stated_s:.0f} s" if info.stated_s and info.stated_s > info.duration_s else ""
+        notes.append(f"The video is long: only the first {info.duration_s:.0f} s{whole} are considered.")
     if info.rotation:
         notes.append(f"Rotated by {info.rotation} degrees, as the file asks.")
     return tuple(notes)

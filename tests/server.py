@@ -24,6 +24,7 @@ class LensServer:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        self.address = f"http://lens.test:{self.port}"  # for browsers: an ordinary host on plain http
         self.http = httpx.Client(base_url=self.url, timeout=60)
         settings = {"hosts": '["lens.test"]'} | environment  # a name that browser tests point at this machine
         self._environment = {f"NONLOCAL_LENS_{name.upper()}": value for name, value in settings.items()}

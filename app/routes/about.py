@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from app.metrics import CONTENT_TYPE
 from app.schemas import API, LimitsOut, ModelsOut, VersionOut
 from app.services import Ask, Services
-from nonlocal_core.video.info import CONTAINERS, DecodeLimits
+from nonlocal_core.video.info import CODECS_IN_WORDS, CONTAINERS, DecodeLimits
 from nonlocal_core.video.probe import ffmpeg_version
 
 router = APIRouter(tags=["server"])
@@ -31,6 +31,7 @@ def limits_of(services: Services) -> LimitsOut:
         video_pixels=limits.pixels,
         queue=services.settings.queue_limit,
         containers=list(CONTAINERS),
+        codecs=list(CODECS_IN_WORDS),
     )
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 CONTAINERS = ("mp4", "mov", "mkv", "webm", "avi", "gif")
 """What may be uploaded, in the words people use; FFmpeg's names for these are in `container.py`."""
+CODECS_IN_WORDS = ("H.264", "H.265", "AV1", "VP8", "VP9", "MPEG-1", "MPEG-2", "MPEG-4", "ProRes", "Motion JPEG", "GIF")
+"""The same for codecs, the common ones first."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class VideoInfo:
     """Frames per second; the mean where the rate varies."""
     truncated: bool
     """The file is longer than `DecodeLimits` allow; only its first part is used."""
+    stated_s: float | None = None
+    """The length that the file's header states; told where the video is cut, and believed nowhere."""
 
 
 @dataclass(frozen=True)

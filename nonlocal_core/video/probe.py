@@ -50,10 +50,13 @@ def checked(header: dict[str, Any]) -> VideoInfo:
             duration_s=float(header["duration_s"]),
             rate_hz=float(header["rate_hz"]),
             truncated=header["truncated"] is True,
+            stated_s=None if header["stated_s"] is None else float(header["stated_s"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         raise UnreadableVideo("the decoder's answer makes no sense") from None
-    measures = (info.width, info.height, info.frames, info.duration_s, info.rate_hz)
+    measures = [info.width, info.height, info.frames, info.duration_s, info.rate_hz]
+    if info.stated_s is not None:
+        measures.append(info.stated_s)
     if not all(math.isfinite(each) and each > 0 for each in measures) or info.rotation not in (0, 90, 180, 270):
         raise UnreadableVideo("the decoder's answer makes no sense")
     return info

@@ -74,6 +74,7 @@ def described(container: InputContainer, stream: VideoStream, frame: VideoFrame,
         duration_s=frames / rate_hz,
         rate_hz=rate_hz,
         truncated=count.truncated,
+        stated_s=container.duration / av.time_base if (container.duration or 0) > 0 else None,
     )
 
 

@@ -9,7 +9,7 @@ import {showPredictions} from './panel.js';
 import {showProgress} from './progress.js';
 import {isFinal} from './watch.js';
 import {openWindow} from './window.js';
-import {bytesText, durationText} from './words.js';
+import {bytesText, lengthText} from './words.js';
 import {worldOf} from './world.js';
 
 const ADVICE = {
@@ -32,7 +32,7 @@ function open(clip) {
 function facts({video, frames, bytes}) {
   if (!video || !frames) return bytesText(bytes);
   const span = `${frames.count} frames from ${frames.times_s[0].toFixed(2)} to ${frames.times_s.at(-1).toFixed(2)} s`;
-  return `${span} of ${durationText(video.duration_s)}, ${video.width} × ${video.height}, seen as ${frames.size_px} × ${frames.size_px}`;
+  return `${span} of ${lengthText(video.duration_s)}, ${video.width} × ${video.height}, seen as ${frames.size_px} × ${frames.size_px}`;
 }
 
 function fail(clip) {

@@ -11,7 +11,7 @@ import {countsShares, initialState, questionsOf, reduce} from './state.js';
 import {suggestedCell} from './suggest.js';
 import {escaped, svgDocument, svgOf, svgText} from './svg.js';
 import {playerLayout, stripLayout} from './transform.js';
-import {framesText, gridText, hiddenText, kindText, secondsText, weightText} from './words.js';
+import {countText, framesText, gridText, hiddenText, kindText, secondsText, weightText} from './words.js';
 import {blockFrom, worldOf} from './world.js';
 
 const STRIP = 1000, PLAYER = 560, FILM = 480;    // CSS pixels; a film's sides must be even
@@ -134,7 +134,7 @@ function questionText(told, scene, state, world) {
   const sums = !told.minus && !(many && told.pool !== 'mean');   // else the sum of the weights means nothing
   const share = countsShares(state, world);
   const held = top && sums ? `, together ${weightText(top.mass, share)}` : '';
-  const count = `${active.arrows.length} arrows of highest ${told.value}${held}`;
+  const count = `${countText(active.arrows.length, 'arrow')} of highest ${told.value}${held}`;
   return [
     told.direction === 'forward' ? `What ${many ? 'do' : 'does'} ${place}, look at?` : `Who looks at ${place}?`,
     `${[count, ...howText(told), hiddenText(hidden, active.arrows.length, asked)].filter(Boolean).join('; ')}.`,
@@ -153,7 +153,7 @@ function howText({mass, near, when, minus, pool, cells}) {
   const windows = {all: '', others: 'only other frames', same: 'only the same frames'};
   return [
     mass === null ? '' : `the fewest that hold ${mass} %`,
-    near ? `without the neighbourhood of ${near.cells} cells and ${near.frames} frames` : '',
+    near ? `without the neighbourhood of ${countText(near.cells, 'cell')} and ${countText(near.frames, 'frame')}` : '',
     windows[when] ?? `only frames ${when.replace('-', '–')}`,
     minus ? 'minus the mean of all questions' : '',
     cells.some((box) => box.length > 1) ? `regions by their ${pool === 'each' ? 'cells, each for itself' : pool}` : '',

@@ -5,7 +5,7 @@ import {drawPoster} from './poster.js';
 import {openDrop} from './drop.js';
 import {networkText, sideBySide, tellFrames, withoutNulls} from './networks.js';
 import {watchClip, isFinal} from './watch.js';
-import {durationText, stageText} from './words.js';
+import {lengthText, stageText} from './words.js';
 
 const models = new Map(JSON.parse(find('#models-data').textContent).map((model) => [model.name, model]));
 
@@ -45,7 +45,7 @@ function card(clip, choice) {
 function facts(clip) {
   if (clip.state === 'failed') return 'could not be analysed';
   if (clip.state !== 'done') return clip.state;
-  return `${durationText(clip.video.duration_s)}, ${clip.video.width} × ${clip.video.height}${clip.sample ? ', sample' : ''}`;
+  return `${lengthText(clip.video.duration_s)}, ${clip.video.width} × ${clip.video.height}${clip.sample ? ', sample' : ''}`;
 }
 
 function network(clip) {

@@ -1,6 +1,7 @@
 /** "How to ask": the form of state.ask; every element's change is one `ask` action. */
 import {find, setText} from './dom.js';
 import {averageOf} from './field.js';
+import {countText} from './words.js';
 
 /** Wire the form in `root`; returns {show(state, field)}. */
 export function openHow(root, {world, dispatch}) {
@@ -59,7 +60,7 @@ function show(root, {ask, direction}, field) {
 export function askText({mass, near, when, value, minus, pool}) {
   return [
     mass === null ? '' : `${mass} % of the weight`,
-    near ? `without ${near.cells} cells and ${near.frames} frames around` : '',
+    near ? `without ${countText(near.cells, 'cell')} and ${countText(near.frames, 'frame')} around` : '',
     {all: '', others: 'only other frames', same: 'only the same frame'}[when] ?? `frames ${when.replace('-', ' to ')}`,
     value === 'weight' ? '' : 'contributions',
     minus ? 'minus the mean row' : '',

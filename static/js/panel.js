@@ -66,8 +66,8 @@ function showHidden(root, scene) {
 
 function showTable(root, body, state, scene, inspected) {
   const arrows = scene.active?.arrows ?? [];
-  const ways = state.direction === 'forward' ? 'places it looks at most' : 'places that look at it most';
-  setText(find('#answers-title', root), arrows.length ? `The ${arrows.length} ${ways}` : 'Answers');
+  const ways = state.direction === 'forward' ? ['place it looks at most', 'places it looks at most'] : ['place that looks at it most', 'places that look at it most'];
+  setText(find('#answers-title', root), arrows.length > 1 ? `The ${arrows.length} ${ways[1]}` : arrows.length ? `The ${ways[0]}` : 'Answers');
   while (body.rows.length > arrows.length) body.lastChild.remove();
   while (body.rows.length < arrows.length) body.append(emptyRow(body.rows.length + 1));
   arrows.forEach((arrow, n) => {

@@ -84,7 +84,7 @@ const ACTIONS = {
   suggest: (state, {cell}, world) => (
     {...state, pins: [centreOf(gridOf(state, world), cell, world.total)], active: 0, suggested: true}),
   unpin: (state, {at}) => without(state, at),
-  activate: (state, {at}) => ({...state, active: at, cursor: null, suggested: false}),
+  activate: (state, {at}) => ({...state, active: at, cursor: null, anchor: null, suggested: false}),
   clear: (state) => ({...state, pins: [], active: 0, cursor: null, anchor: null, suggested: false}),
   block: (state, {name}, world) => regrid(state, {block: name}, world),
   direction: (state, {direction}, world) => regrid(state, {direction}, world),
@@ -120,11 +120,11 @@ function togglePin(state, {cell, to = cell}, world) {
   const same = (pin) => sameCells(cellsFor(pin, state, world), cells);
   const at = kept.findIndex(same);
   if (at >= 0) return without({...state, pins: kept}, at);
-  if (state.suggested && same(state.pins[0])) return {...state, suggested: false, cursor: null};
+  if (state.suggested && same(state.pins[0])) return {...state, suggested: false, cursor: null, anchor: null};
   if (kept.length === MOST_PINS || cells.length > MOST_CELLS) return state;
   const [from, end] = [cells[0], cells.at(-1)].map((corner) => centreOf(gridOf(state, world), corner, world.total));
   const pin = cells.length > 1 ? {...from, to: end} : from;
-  return {...state, pins: [...kept, pin], active: kept.length, anchor: null, suggested: false};
+  return {...state, pins: [...kept, pin], active: kept.length, suggested: false};   // the cursor stays on all of its cells
 }
 
 /** Numbers within their limits. */
@@ -140,7 +140,7 @@ function sound(ask) {
 
 function without(state, at) {
   const pins = state.pins.filter((_, n) => n !== at);
-  return {...state, pins, active: Math.max(0, pins.length - 1), cursor: null, suggested: false};
+  return {...state, pins, active: Math.max(0, pins.length - 1), cursor: null, anchor: null, suggested: false};
 }
 
 function regrid(state, change, world) {
@@ -175,7 +175,8 @@ function stepFrame(state, {by}, world) {
   const frame = frames[clamp(frames.indexOf(now) + by, 0, frames.length - 1)];
   const moved = {...state, frame: state.view === 'player' ? frame : state.frame};
   if (state.view === 'player' && !state.cursor) return moved;
-  return {...moved, cursor: {...cell, t: Math.floor(frame * grid.t / world.total)}};
+  const t = Math.floor(frame * grid.t / world.total);
+  return {...moved, cursor: {...cell, t}, anchor: state.anchor && {...state.anchor, t}};
 }
 
 function nearest(frames, frame) {

@@ -120,7 +120,8 @@ function fill(root, {clip, overview, image, blocks, mayAsk, note}) {
 export function seenText({frames}, overview) {
   const crop = overview.crop ? 'The bright squares are what the network sees. ' : '';
   const distinct = new Set(frames.indices).size;
-  return `${crop}Ticks: the ${distinct} frames of this clip${latestFirst(overview) ? '' : ', the whole video'}.`;
+  const ticks = distinct === 1 ? 'Tick: the one frame' : `Ticks: the ${distinct} frames`;
+  return `${crop}${ticks} of this clip${latestFirst(overview) ? '' : ', the whole video'}.`;
 }
 
 /** The frames that the network saw, as ticks below the strip. */

@@ -9,6 +9,11 @@ export function weightText(weight, softmax) {
   return percent === 0 ? '0 %' : `${percent.toExponential(1)} %`;
 }
 
+/** A count and its noun: "1 cell", "2 cells". */
+export function countText(count, noun) {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** A span of frames: "8" or "8–9". */
 export function framesText({first, last}) {
   return first === last ? `${first}` : `${first}–${last}`;
@@ -47,6 +52,11 @@ export function durationText(seconds) {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   return whole % 60 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${whole / 60} min`;
+}
+
+/** The length of a video: two decimals while it is short, where whole seconds would say little. */
+export function lengthText(seconds) {
+  return seconds < 10 ? secondsText(seconds) : durationText(seconds);
 }
 
 const KINDS = {

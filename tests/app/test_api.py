@@ -205,6 +205,7 @@ def test_version_tells_the_limits_of_uploads(server):
 
     assert limits["upload_bytes"] == 200_000_000
     assert "mp4" in limits["containers"]
+    assert "H.264" in limits["codecs"]
 
 
 def test_every_route_is_described(server):

@@ -36,7 +36,7 @@ def point_at(page, selector: str, x: float, y: float, *, click: bool = False) ->
 @pytest.fixture
 def lens(page, server, sample_id):
     """The clip page of a sample with one pinned question."""
-    page.goto(f"{server.url}/clips/{sample_id}?block=mixed_4f&q=1.5.4")
+    page.goto(f"{server.address}/clips/{sample_id}?block=mixed_4f&q=1.5.4")
     ready(page)
     return page
 
@@ -93,6 +93,15 @@ def test_the_pointer_on_either_view_moves_the_one_cursor_and_asks_no_server(lens
     assert (paint_of(lens, ".pane-own"), paint_of(lens, ".pane-other")) == pinned
 
 
+def test_a_place_in_a_frame_that_is_not_shown_is_said_to_be_so_beside(lens):
+    lens.get_by_label("Number of frames").fill("2")  # 0 and 8: the place is asked in 4 to 7
+    lens.get_by_label("Number of frames").press("Tab")
+    open_bench(lens, "beside")
+
+    for pane in ("own", "other"):
+        lens.locator(f"#pane-{pane}-words", has_text="20 of 20 start in a frame not shown").wait_for()
+
+
 def test_a_click_on_the_companion_pins(lens):
     open_bench(lens, "beside")
     lens.locator("#pane-other-words", has_text="Strongest").wait_for()
@@ -141,7 +150,7 @@ def test_a_clip_that_is_let_go_is_loaded_again_when_it_comes_back(lens, server, 
 
 
 def test_a_clip_of_the_link_that_is_gone_is_told_and_the_rest_goes_on(page, server, sample_id):
-    page.goto(f"{server.url}/clips/{sample_id}?beside={'0' * 24}.mixed_4f")
+    page.goto(f"{server.address}/clips/{sample_id}?beside={'0' * 24}.mixed_4f")
     ready(page)
     page.locator("#pane-other-words", has_text="no longer kept").wait_for()
 
@@ -154,7 +163,7 @@ def test_two_networks_on_one_video_are_compared_place_by_place(page, two_models_
     two_models_server.finish(first)
     second = two_models_server.http.post(f"/api/v1/clips/{first}/again", params={"model": "late-blocks"}).json()["id"]
     two_models_server.finish(second)
-    page.goto(f"{two_models_server.url}/clips/{first}?beside={second}.mixed_4f")
+    page.goto(f"{two_models_server.address}/clips/{first}?beside={second}.mixed_4f")
     ready(page)
     page.locator(".beside-words", has_text="are the same places").wait_for()
 
@@ -168,7 +177,7 @@ def test_two_networks_on_one_video_are_compared_place_by_place(page, two_models_
 @pytest.mark.parametrize("view", ["strip", "player"])
 def test_neither_bench_is_wider_than_the_window(chromium, server, sample_id, width, view):
     page = chromium.new_page(viewport={"width": width, "height": 900})
-    page.goto(f"{server.url}/clips/{sample_id}?view={view}")
+    page.goto(f"{server.address}/clips/{sample_id}?view={view}")
     ready(page)
     for name in ("ladder", "beside"):
         open_bench(page, name)

@@ -28,7 +28,7 @@ def address(server, tmp_path_factory):
     for name, film in (("wide", landmarks()), ("numbers", numbered())):
         uploaded = server.upload(write_video(folder / f"{name}.mp4", film)).json()
         made[name] = server.finish(uploaded["id"])["id"]
-    yield lambda name: f"{server.url}/clips/{made[name]}"
+    yield lambda name: f"{server.address}/clips/{made[name]}"
     for clip_id in made.values():
         server.http.delete(f"{CLIPS}/{clip_id}")
 
@@ -169,7 +169,7 @@ HEAT_OF_UNLIKE_SIDES = """async (smooth) => {
 
 @pytest.mark.parametrize("smooth", [False, True])
 def test_a_heat_map_of_unlike_sides_is_not_painted_on_its_side(page, server, smooth):
-    page.goto(server.url)
+    page.goto(server.address)
     for x, y in page.evaluate(HEAT_OF_UNLIKE_SIDES, smooth):
         assert (x, y) == pytest.approx((6.5 / 8 * 240, 1.5 / 3 * 240), abs=3)
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def bench(page, server, sample_id):
     """The bench, open, with a question to mixed_4f pinned."""
-    page.goto(f"{server.url}/clips/{sample_id}")
+    page.goto(f"{server.address}/clips/{sample_id}")
     page.wait_for_selector('[data-ready="mixed_4f"]', timeout=60_000)
     page.click("#tab-cut")
     page.wait_for_selector(".null-models li")
@@ -67,9 +67,20 @@ def test_a_null_model_is_made_here_and_opens_with_the_same_question(bench, serve
     assert bench.url.partition("?")[2] == asked
     assert bench.locator(".chip[aria-current]").inner_text() == "default, reversed"
     assert "the network saw the frames in reverse" in bench.locator(".clip-facts").inner_text()
-    bench.goto(server.url)
+    bench.goto(server.address)
     bench.wait_for_selector(".card")
     assert bench.locator(".card").count() == 3
+
+
+def test_a_null_model_stands_side_by_side_with_the_same_question(bench):
+    names = ["Frames shuffled", "Frames reversed", "Frozen", "Random weights"]
+    assert bench.locator(".null-models strong").all_inner_texts() == names
+    bench.click("button[aria-label='Analyse: Frozen']")
+    bench.locator("button[aria-label='Side by side: Frozen']").click(timeout=90_000)
+
+    bench.locator("#pane-other-words", has_text="Strongest").wait_for(timeout=30_000)
+    assert "frozen" in bench.locator("#beside-clip option:checked").inner_text()
+    assert re.search(r"beside=\w+\.mixed_4f", bench.url)
 
 
 def test_a_cut_can_be_cancelled(bench):

@@ -16,7 +16,7 @@ def ready(page, block: str = "mixed_4f") -> None:
 
 def measured(page, server, clip_id, query: str = "") -> None:
     """The page with its bench open and all five blocks measured."""
-    page.goto(f"{server.url}/clips/{clip_id}{query}")
+    page.goto(f"{server.address}/clips/{clip_id}{query}")
     ready(page)
     page.locator("#tab-measures").click()
     page.locator(".time-chart").nth(4).wait_for(timeout=60_000)
@@ -36,8 +36,9 @@ def test_every_block_has_its_numbers_and_its_chart_says_them_in_words(bench, ser
     told = server.http.get(f"/api/v1/clips/{sample_id}/blocks/mixed_4f/measures").json()
 
     row = bench.locator(".measures tbody tr").nth(4)
-    assert row.locator("strong").all_inner_texts()[0] == f"{told['dependence']:.2f}"
-    assert f"{100 * told['outside']:.0f} %" in row.inner_text()
+    dependence, outside, entropy, _ = row.locator("strong").all_inner_texts()
+    assert (dependence, entropy) == (f"{told['dependence']:.2f}", f"{told['entropy']:.2f}")
+    assert outside == f"{100 * told['outside']:.0f} %"
     words = row.locator(".time-chart").get_attribute("aria-label")
     earlier = sum(step["mass"] for step in told["by_time"] if step["steps"] < 0)
     assert f"{100 * earlier:.0f} % earlier" in words

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 
 def opened(page, server, clip_id: str, link: str) -> None:
-    page.goto(f"{server.url}/clips/{clip_id}?block=mixed_4c&{link}")
+    page.goto(f"{server.address}/clips/{clip_id}?block=mixed_4c&{link}")
     ready(page, "mixed_4c")
 
 

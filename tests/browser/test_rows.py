@@ -19,7 +19,7 @@ COLOURS = """canvas => {
 @pytest.fixture
 def lens(page, server, sample_id):
     """The clip page on one question of mixed_4c, all frames on show, "How to ask" open; no secure context."""
-    page.goto(f"http://lens.test:{server.port}/clips/{sample_id}?block=mixed_4c&q=4.6.6&n=32&step=1")
+    page.goto(f"{server.address}/clips/{sample_id}?block=mixed_4c&q=4.6.6&n=32&step=1")
     ready(page, "mixed_4c")
     assert page.evaluate("window.isSecureContext") is False
     page.locator(".how summary").click()
@@ -189,7 +189,7 @@ def test_a_reload_finds_the_work_again_which_can_be_cancelled_and_deleted(page, 
     video = tmp_path / "to-cancel.mp4"
     video.write_bytes(sample.read_bytes() + b"\0" * 64)
     clip_id = server.upload(video).json()["id"]
-    page.goto(f"http://lens.test:{server.port}/clips/{clip_id}")
+    page.goto(f"{server.address}/clips/{clip_id}")
     page.reload()
     page.locator(".job-cancel").click()
     page.wait_for_selector(".failure:visible")
@@ -202,7 +202,7 @@ def test_a_reload_finds_the_work_again_which_can_be_cancelled_and_deleted(page, 
 
 
 def test_a_file_dropped_on_the_page_is_uploaded(page, server):
-    page.goto(f"http://lens.test:{server.port}/")
+    page.goto(f"{server.address}/")
     data = page.evaluate_handle(
         """async (url) => {
           const bytes = await (await fetch(url)).arrayBuffer();

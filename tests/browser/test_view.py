@@ -60,7 +60,7 @@ def tail_of(page) -> dict:
 @pytest.fixture
 def lens(page, server, sample_id):
     """The clip page of a sample with nothing asked."""
-    page.goto(f"{server.url}/clips/{sample_id}?q=")
+    page.goto(f"{server.address}/clips/{sample_id}?q=")
     ready(page)
     return page
 
@@ -183,7 +183,7 @@ def phone(chromium, server, sample_id):
         viewport={"width": 375, "height": 780}, device_scale_factor=3, has_touch=True, is_mobile=True
     )
     page = context.new_page()
-    page.goto(f"{server.url}/clips/{sample_id}?q=")
+    page.goto(f"{server.address}/clips/{sample_id}?q=")
     ready(page)
     page.locator(".stage").scroll_into_view_if_needed()
     yield page
@@ -238,7 +238,7 @@ def test_nothing_is_wider_than_a_phone_with_everything_open(phone):
 def test_two_device_pixels_to_one_change_sharpness_and_not_places(chromium, server, sample_id, lens):
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, device_scale_factor=2)
     sharp = context.new_page()
-    sharp.goto(f"{server.url}/clips/{sample_id}?q=")
+    sharp.goto(f"{server.address}/clips/{sample_id}?q=")
     ready(sharp)
 
     assert sharp.evaluate("(c => c.width / c.clientWidth)(document.querySelector('.answers'))") == 2

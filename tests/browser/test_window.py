@@ -30,7 +30,7 @@ def clean(server):
 @pytest.fixture
 def strip(page, clean, sample_id):
     """A sample's page, its strip filled."""
-    page.goto(f"{clean.url}/clips/{sample_id}")
+    page.goto(f"{clean.address}/clips/{sample_id}")
     ready(page)
     return page
 
@@ -142,7 +142,7 @@ def test_what_the_network_does_not_see_is_darkened_on_the_original(strip, clean,
 def test_the_strip_fits_and_is_full_of_pictures(chromium, clean, sample_id, width):
     context = chromium.new_context(viewport={"width": width, "height": 900}, has_touch=width == 375)
     page = context.new_page()
-    page.goto(f"{clean.url}/clips/{sample_id}")
+    page.goto(f"{clean.address}/clips/{sample_id}")
     ready(page)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -157,7 +157,7 @@ def test_a_video_without_a_strip_still_has_its_lens(chromium, clean, sample_id):
     page = context.new_page()
     answer = {"error": {"code": "NoOverview", "message": "there is no overview", "details": {}}}
     page.route("**/overview", lambda route: route.fulfill(status=404, json=answer))
-    page.goto(f"{clean.url}/clips/{sample_id}")
+    page.goto(f"{clean.address}/clips/{sample_id}")
     page.wait_for_selector("[data-ready]:not([data-ready=''])", timeout=60_000)
 
     page.wait_for_selector(".window", state="hidden")

@@ -3,7 +3,7 @@ import {test} from 'node:test';
 import {arrowShape, grown, markShape} from '../../static/js/arrow-shape.js';
 import {heatPixel, hex, magma, PALETTES, PINS, timeColour, viridis} from '../../static/js/colour.js';
 import {actionFor, KEYS} from '../../static/js/keys.js';
-import {bytesText, differenceText, durationText, hiddenText, weightText} from '../../static/js/words.js';
+import {bytesText, countText, differenceText, durationText, hiddenText, lengthText, weightText} from '../../static/js/words.js';
 
 const ARROW = {from: {x: 10, y: 50}, to: {x: 200, y: 80}, bend: 20, width: 3, dashed: false};
 
@@ -101,4 +101,7 @@ test('numbers in words', () => {
   assert.equal(hiddenText(0, 20), '');
   assert.equal(bytesText(3_210_000), '3.2 MB');
   assert.equal(durationText(125), '2 min 5 s');
+  assert.equal(lengthText(0.36), '0.36 s');
+  assert.deepEqual([1, 2, 0].map((count) => countText(count, 'cell')), ['1 cell', '2 cells', '0 cells']);
+  assert.equal(lengthText(125), '2 min 5 s');
 });

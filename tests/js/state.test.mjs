@@ -13,6 +13,18 @@ test('a pin on a pinned cell takes the pin away', () => {
   assert.equal(run(pin(1, 2, 3), pin(1, 2, 3)).pins.length, 0);
 });
 
+test('a region that the keyboard pinned is what the cursor is on, until it moves, and goes as it came', () => {
+  const stretch = {type: 'extend', rows: 0, columns: 1};
+  const region = {type: 'region', from: {t: 1, h: 2, w: 3}, to: {t: 1, h: 2, w: 4}};
+  const pinned = run(point(1, 2, 3), stretch, region);
+  assert.deepEqual(questionsOf(pinned, WORLD).map(({id, active}) => [id, active]), [['pin1', true]]);
+  assert.equal(questionsOf(reduce(pinned, {type: 'move', rows: 1, columns: 0}, WORLD), WORLD).at(-1).cells.length, 1);
+  const next = reduce(pinned, {type: 'frameStep', by: 1}, WORLD);
+  assert.equal(next.anchor.t, next.cursor.t);
+  const gone = reduce(pinned, region, WORLD);
+  assert.deepEqual([gone.pins, gone.cursor, gone.anchor], [[], null, null]);
+});
+
 test('there are at most eight pins', () => {
   assert.equal(run(...Array.from({length: 12}, (_, w) => pin(0, 0, w))).pins.length, MOST_PINS);
 });

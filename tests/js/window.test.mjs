@@ -88,5 +88,6 @@ test('the time of a frame is sent so exactly that the server finds the frame aga
 
 test('the strip says how many frames there really are', () => {
   assert.match(seenText({frames: {indices: [0, 2, 4, 4, 4]}}, SHORT), /3 frames of this clip, the whole video/);
+  assert.match(seenText({frames: {indices: [0, 0, 0]}}, SHORT), /Tick: the one frame of this clip/);
   assert.doesNotMatch(seenText({frames: {indices: [0, 2]}}, {...OVERVIEW, crop: null}), /square/);
 });

@@ -237,7 +237,9 @@ def test_a_child_that_lies_about_a_frame_is_an_unreadable_video(monkeypatch, hea
 
 
 @pytest.mark.parametrize(
-    "lie", [{"frames": 0}, {"rate_hz": "NaN"}, {"width": None}, {"rotation": 45}, {"duration_s": 1e999}], ids=str
+    "lie",
+    [{"frames": 0}, {"rate_hz": "NaN"}, {"width": None}, {"rotation": 45}, {"duration_s": 1e999}, {"stated_s": "NaN"}],
+    ids=str,
 )
 def test_a_child_that_lies_about_a_film_is_an_unreadable_video(monkeypatch, numbered, lie):
     truth = asdict(probe_video(numbered))

@@ -117,7 +117,7 @@ def test_a_long_film_is_cut_and_says_so(film, limits):
     info = probe_video(film("a.avi", codec="mpeg4"), limits)
 
     assert (info.frames, info.truncated) == (10, True)
-    assert (info.rate_hz, info.duration_s) == (25, 0.4)
+    assert (info.rate_hz, info.duration_s, info.stated_s) == (25, 0.4, 1.6)
 
 
 def test_a_film_just_as_long_as_allowed_is_not_cut(film):

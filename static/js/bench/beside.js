@@ -6,14 +6,14 @@ import {canAnswer, rememberedAnswers} from '../ask.js';
 import {readBlocks, readClips} from '../api.js';
 import {besideText, blockIn, neighbourBlock, openCompanion, readBeside, stateBeside} from '../companion.js';
 import {find, loadImage, make, setText} from '../dom.js';
-import {answeringGrid} from '../field.js';
+import {answeringGrid, askingGrid} from '../field.js';
 import {openFields} from '../fields.js';
 import {spanOf} from '../geometry.js';
 import {overlap} from '../overlap.js';
 import {layoutFor} from '../stage.js';
 import {blockOf, countsShares, questionsOf} from '../state.js';
 import {shownFrame} from '../transform.js';
-import {framesText, hiddenText, weightText} from '../words.js';
+import {countText, framesText, hiddenText, weightText} from '../words.js';
 import {worldOf} from '../world.js';
 
 const COMPARED = 20;   // answers of each whose places are compared
@@ -94,7 +94,7 @@ function openPane(root, name, lens) {
     const ask = able ? shown.askWith(field, state, world.total) : null;
     companion.show({world, sheet, state, ask, layout});
     const question = ask && questionsOf(state, world).at(-1);
-    const answer = question && {top: ask(question.cells).top, grid: answeringGrid(blockOf(state, world), state.direction)};
+    const answer = question && {cells: question.cells, top: ask(question.cells).top, grid: answeringGrid(blockOf(state, world), state.direction)};
     if (!field) setText(words, shown.words(state.block));
     else setText(words, able ? answerText(answer, state, world, layout) : 'This block’s file does not hold what the question needs.');
     return answer;
@@ -112,12 +112,15 @@ function openPane(root, name, lens) {
 
 function answerText(answer, state, world, layout) {
   if (!answer) return 'Nothing is asked yet.';
-  const {top, grid} = answer;
+  const {top, grid, cells} = answer;
   if (!top.length) return 'No place answers.';
   const share = countsShares(state, world);
   const spans = top.map(({cell}) => spanOf(grid, cell, world.total));
-  const hidden = hiddenText(spans.filter((span) => shownFrame(span, layout) === null).length, top.length);
-  const most = `Strongest: ${weightText(top[0].weight, share)}, in frame ${framesText(spans[0])}; ${top.length} together ${weightText(top.at(-1).mass, share)}.`;
+  const seen = (span) => shownFrame(span, layout) !== null;
+  const asked = cells.some((cell) => seen(spanOf(askingGrid(blockOf(state, world), state.direction), cell, world.total)));
+  const hidden = hiddenText(asked ? spans.filter((span) => !seen(span)).length : top.length, top.length, asked);
+  const together = top.length > 1 ? `; ${top.length} together ${weightText(top.at(-1).mass, share)}` : '';
+  const most = `Strongest: ${weightText(top[0].weight, share)}, in frame ${framesText(spans[0])}${together}.`;
   return hidden ? `${most} ${hidden}.` : most;
 }
 
@@ -132,7 +135,7 @@ export function comparison(left, right, own, beside) {
   }
   if (!left?.top.length || !right?.top.length) return '';
   const [a, b] = [left, right].map(({top}) => top.slice(0, COMPARED));
-  return `Of their ${Math.max(a.length, b.length)} strongest answers, ${Math.round(100 * overlap(a, left.grid, b, right.grid))} % are the same places.`;
+  return `Of their ${countText(Math.max(a.length, b.length), 'strongest answer')}, ${Math.round(100 * overlap(a, left.grid, b, right.grid))} % are the same places.`;
 }
 
 function sameFrames(one, other) {
