@@ -1,7 +1,8 @@
 """`python -m benchmarks.hover [VIDEO]`: what one move of the pointer costs the page, in Chromium by software rendering.
 
 A move is timed from its first event until its frame is painted: a message posted inside an animation frame arrives
-after that frame's style, layout and paint. The wait for the screen's next refresh is not in it.
+after that frame's style, layout and paint. The wait for the screen's next refresh is not in it. The page is at rest
+first: the strip of a whole new video is decoded when its page is first opened, which takes the cores for seconds.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def hover(url: str, clip_id: str) -> dict[str, str]:
             for block, cells in GRIDS.items():
                 page.goto(f"{url}/clips/{clip_id}?block={block}&{link}")
                 page.wait_for_selector(f'[data-ready="{block}"]')
+                page.wait_for_load_state("networkidle")
                 page.wait_for_timeout(500)
                 page.evaluate(WATCH_MOVES)
                 requests.clear()

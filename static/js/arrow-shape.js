@@ -3,7 +3,7 @@
  * canvas and SVG draw the same.
  */
 
-const PIECE = 24;          // CSS pixels of shaft drawn straight: the bends are gentle, and points cost time
+const OFF = 0.2;           // CSS pixels that straight pieces of a shaft may stray from its curve: points cost time
 const DASH = 7, SPACE = 5; // CSS pixels
 export const RIM = 0.9;    // CSS pixels of dark casing around an arrow
 const CLEAR = 4;           // the shaft starts this far from the centre of its tail
@@ -21,8 +21,8 @@ export function arrowShape({from, to, bend, width, dashed}) {
   const start = Math.min(CLEAR, 0.2 * length) / Math.max(length, 1e-6);
   const neck = 1 - 0.72 * head / Math.max(length, 1e-6);
   const slices = dashed ? dashes(start, neck, length) : [[start, neck]];
-  const least = dashed ? 1 : 2;                              // pieces; within one dash nobody sees the bend
-  return [headOf(axis, head, length), ...slices.map(([a, b]) => shaftOf(axis, a, b, {width, length, least}))];
+  const pieces = dashed ? 1 : Math.max(1, Math.ceil(Math.sqrt(Math.abs(bend) / OFF)));   // each strays by bend / pieces ** 2; a dash is straight
+  return [headOf(axis, head, length), ...slices.map(([a, b]) => shaftOf(axis, a, b, {width, pieces}))];
 }
 
 /** The point and unit normal at t in [0, 1] on the quadratic curve through the bent middle. */
@@ -54,17 +54,16 @@ function dashes(start, end, length) {
 }
 
 /** The shaft between t = a and t = b: down one side, back up the other; it swells from 0.5 to 1 of its width. */
-function shaftOf(axis, a, b, {width, length, least}) {
-  const steps = Math.max(least, Math.ceil(length * (b - a) / PIECE));
-  const left = [], right = [];
-  for (let n = 0; n <= steps; n += 1) {
-    const t = a + (b - a) * n / steps;
+function shaftOf(axis, a, b, {width, pieces}) {
+  const outline = Array(2 * (pieces + 1));
+  for (let n = 0; n <= pieces; n += 1) {
+    const t = a + (b - a) * n / pieces;
     const {x, y, nx, ny} = axis(t);
     const half = width * (0.5 + 0.5 * t) / 2;
-    left.push([x + nx * half, y + ny * half]);
-    right.push([x - nx * half, y - ny * half]);
+    outline[n] = [x + nx * half, y + ny * half];
+    outline[outline.length - 1 - n] = [x - nx * half, y - ny * half];
   }
-  return [...left, ...right.reverse()];
+  return outline;
 }
 
 /** A head with a notch: tip, one barb, the notch, the other barb; it turns the way the shaft turns. */

@@ -127,21 +127,24 @@ export function columnOf(field, j, seen = null) {
   return logits;
 }
 
-/** scale * rows . vector for each row: four sums run side by side, which is what makes hovering live. */
+/** scale * rows . vector for each row: one reading of the vector serves four rows, which is what makes hovering live. */
 function products(rows, vector, scale) {
-  const channels = vector.length;
-  const whole = channels - (channels % 4);
-  const result = new Float32Array(rows.length / channels);
-  for (let n = 0, at = 0; n < result.length; n += 1, at += channels) {
+  const channels = vector.length, count = rows.length / channels;
+  const result = new Float32Array(count);
+  for (let n = 0; n < count; n += 4) {
+    const first = Math.max(0, Math.min(n, count - 4));       // the last four may overlap those before
     let a = 0, b = 0, c = 0, d = 0;
-    for (let m = 0; m < whole; m += 4) {
-      a += rows[at + m] * vector[m];
-      b += rows[at + m + 1] * vector[m + 1];
-      c += rows[at + m + 2] * vector[m + 2];
-      d += rows[at + m + 3] * vector[m + 3];
+    for (let m = 0, at = first * channels; m < channels; m += 1, at += 1) {
+      const value = vector[m];
+      a += rows[at] * value;
+      b += rows[at + channels] * value;
+      c += rows[at + 2 * channels] * value;
+      d += rows[at + 3 * channels] * value;
     }
-    for (let m = whole; m < channels; m += 1) a += rows[at + m] * vector[m];
-    result[n] = scale * (a + b + c + d);
+    result[first] = scale * a;
+    result[first + 1] = scale * b;
+    result[first + 2] = scale * c;
+    result[first + 3] = scale * d;
   }
   return result;
 }
