@@ -28,7 +28,7 @@ from nonlocal_core.model.pairwise import Affinity
 from nonlocal_core.model.spec import SOFTMAX_KINDS, BlockSpec, Kind
 
 PLOT = Path(__file__).parents[1] / "docs" / "blocks.png"
-ROUNDS = {2: 150, 4: 40, 8: 8, 16: 4, 32: 3, 64: 3}  # of timing, for each T
+ROUNDS = {2: 150, 4: 40, 8: 8, 16: 4, 32: 3, 64: 2}  # of timing, for each T
 FRAMES = tuple(ROUNDS)
 SIDE, CHANNELS = 28, 512  # res3 of 224 px
 KINDS: tuple[Kind, ...] = ("gaussian", "embedded_gaussian", "dot_product", "concatenation")

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+import numpy as np
+import torch
+from torch import Tensor
+
+from nonlocal_core.learn.hidden import Halves
 from nonlocal_core.learn.listing import read_listing
-from nonlocal_core.learn.occlusion import Hiding, Occlusion, measure_occlusion
+from nonlocal_core.learn.occlusion import mask_of, share_of
+from nonlocal_core.learn.validate import ahead, middle_clip
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.norm import Affine
 from nonlocal_core.zoo.load import load_model
@@ -26,11 +34,42 @@ def turn_to(model: Model, strength: float) -> None:
         cast(Affine, cast(Any, block).w_z[1]).weight.data.fill_(strength)
 
 
-def row_of(strength: float, found: Occlusion) -> dict[str, float]:
-    half = found.hidden[0]
-    shares = {"clean": found.clean, "with": half.with_blocks, "without": half.without_blocks, "gain": half.gain}
-    numbers = {name: 100 * share.mean for name, share in shares.items()}
-    return {"strength": strength, **numbers, **{f"{name}_error": 100 * share.error for name, share in shares.items()}}
+def kept(model: Model, clips: Iterator[Tensor], strengths: Sequence[float], draws: int) -> list[np.ndarray]:
+    """For every clip the share that keeps the class of the network without blocks: [strengths + 1, whole or hidden].
+
+    The last row is without blocks, which no strength changes. The masks are those of `nonlocal-lens score --draws`, of
+    another seed.
+    """
+    halves = Halves(model)
+    found: list[np.ndarray] = []
+    for number, clip in enumerate(clips):
+        x = halves.front(clip.to(memory_format=torch.channels_last_3d))
+        seen = [x, *(x * mask_of(x, 0.5, (2, 4), seed=(1, number, draw)) for draw in range(draws))]
+        without = [class_of(halves, each, "without") for each in seen]
+        rows: list[list[int]] = []
+        for strength in strengths:
+            turn_to(model, strength)
+            rows.append([class_of(halves, each, "with") for each in seen])
+        same = np.array([*rows, without]) == without[0]  # [strengths + 1, 1 + draws]
+        found.append(np.stack([same[:, 0], same[:, 1:].mean(1)], 1))
+        print(f"[{number + 1}]", end=" ", flush=True, file=sys.stderr)
+    return found
+
+
+def class_of(halves: Halves, x: Tensor, blocks: Literal["with", "without"]) -> int:
+    return int(halves.rest(x, blocks)[0].argmax())
+
+
+def summary(clips: np.ndarray, strengths: Sequence[float]) -> list[dict[str, float]]:
+    """Per cent and points with their standard errors, a row a strength; `clips` [N, strengths + 1, 2]."""
+    without = clips[:, -1, 1]
+    rows: list[dict[str, float]] = []
+    for n, strength in enumerate(strengths):
+        shares = {"clean": clips[:, n, 0], "with": clips[:, n, 1], "without": without, "gain": clips[:, n, 1] - without}
+        found = {name: share_of(values) for name, values in shares.items()}
+        rows.append({"strength": strength, **{name: 100 * share.mean for name, share in found.items()},
+                     **{f"{name}_error": 100 * share.error for name, share in found.items()}})  # fmt: skip
+    return rows
 
 
 def draw(rows: list[dict[str, float]], path: Path) -> None:
@@ -63,12 +102,16 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, default=PLOT)
     options = parser.parse_args()
     model, listing = load_model("default"), read_listing(options.videos)
-    rows: list[dict[str, float]] = []
-    for strength in options.strengths:
-        turn_to(model, strength)
-        found = measure_occlusion(model, listing, Hiding(shares=(0.5,), boxes=((2, 4),), draws=options.draws))
-        rows.append(row_of(strength, found))
-        print(json.dumps({name: round(value, 2) for name, value in rows[-1].items()}), flush=True)
+    clips = (
+        clip for clip in ahead(lambda each: middle_clip(each, model.spec), listing.examples, 2) if clip is not None
+    )
+    model.eval().to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]  # missing in torch's types
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        found = np.stack(kept(model, clips, options.strengths, options.draws))
+    rows = summary(found, options.strengths)
+    print(f"{len(found)} clips, {options.draws} masks of each")
+    for row in rows:
+        print(json.dumps({name: round(value, 2) for name, value in row.items()}))
     draw(rows, options.plot)
 
 

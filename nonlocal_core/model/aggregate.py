@@ -105,4 +105,4 @@ def concatenate(queries: Tensor, keys: Tensor, values: Tensor, scale: float) -> 
     rows = torch.stack([rows, rows + n_keys + 1], 2).flatten(0, 1)  # [N * Q, 2]
     weights = torch.stack([a + b.gather(1, m), torch.ones_like(a)], 2).flatten(0, 1) / n_keys
     y = functional.embedding_bag(rows, sums, mode="sum", per_sample_weights=weights)
-    return y.to(values.dtype).unflatten(0, m.shape)  # y_i = (a_i + b') S_0 / N + S_1 / N
+    return y.to(values.dtype).reshape(*m.shape, -1)  # y_i = (a_i + b') S_0 / N + S_1 / N

@@ -64,6 +64,7 @@ def described(container: InputContainer, stream: VideoStream, frame: VideoFrame,
     turns = clockwise_quarter_turns(frame.rotation)
     width, height = (frame.width, frame.height) if turns % 2 == 0 else (frame.height, frame.width)
     frames, rate_hz = max(1, count.frames), count.rate_hz()
+    stated = container.duration or 0  # microseconds
     return VideoInfo(
         container="/".join(container.format.name.split(",")[:2]),
         codec=stream.codec_context.codec.canonical_name,
@@ -74,7 +75,7 @@ def described(container: InputContainer, stream: VideoStream, frame: VideoFrame,
         duration_s=frames / rate_hz,
         rate_hz=rate_hz,
         truncated=count.truncated,
-        stated_s=container.duration / av.time_base if (container.duration or 0) > 0 else None,
+        stated_s=stated / av.time_base if stated > 0 else None,
     )
 
 
