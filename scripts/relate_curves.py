@@ -17,9 +17,9 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from nonlocal_core.affinity.field import Floats
 from nonlocal_core.learn import relate
 from nonlocal_core.learn.closed_form import Random, closed_form, pooled, sampled, some
 from nonlocal_core.learn.listing import Listing, read_listing
-from nonlocal_core.learn.relate import Relation, loss_of, track_loss
+from nonlocal_core.learn.relate import Loss, Relation, loss_of, track_loss
 from nonlocal_core.learn.score import mean_score, score_field
 from nonlocal_core.learn.truth import truth_clips
 from nonlocal_core.learn.views import show, truth_in
@@ -40,12 +40,6 @@ from nonlocal_core.model.pairwise import Affinity
 from nonlocal_core.zoo.load import load_model
 
 PLOT = Path(__file__).parents[1] / "docs" / "relate-curves.png"
-Loss = Callable[[Relation, Scene, Tensor, int, Random], Tensor]
-
-
-def without_tracks(relation: Relation, scene: Scene, keys: Tensor, t: int, random: Random) -> Tensor:
-    with mock.patch.object(relate, "TRACK", 0.0):
-        return loss_of(relation, scene, keys, t, random)
 
 
 def all_that_moves(relation: Relation, scene: Scene, keys: Tensor, t: int, random: Random) -> Tensor:
@@ -69,7 +63,7 @@ def random_walk(relation: Relation, scene: Scene, keys: Tensor, t: int, random: 
 
 IDEAS: dict[str, Loss] = {
     "what moves together": loss_of,
-    "without tracks": without_tracks,
+    "without tracks": partial(loss_of, track=0.0),
     "tracks alone": track_loss,
     "all that moves": all_that_moves,
     "random walk": random_walk,
@@ -100,25 +94,18 @@ def affinity_of(relation: Relation, features: Tensor) -> Affinity:
     return Affinity("embedded_gaussian", 1.0, theta.permute(3, 0, 1, 2)[None], phi.permute(3, 0, 1, 2)[None])
 
 
-def descend(
-    relation: Relation, scenes: Sequence[Scene], loss_of_idea: Loss, measure: Measure, steps: int, every: int
+def curve(
+    relation: Relation, scenes: Sequence[Scene], loss: Loss, measure: Measure, steps: int, every: int
 ) -> list[float]:
-    """Adam on one idea's loss; the hit share at the start and after every few steps."""
-    random, found = np.random.default_rng(0), [measure(relation)]
-    optimiser = torch.optim.Adam(relation.parameters(), relate.LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, relate.LEARNING_RATE, steps, pct_start=relate.WARM_UP)
-    for step in range(1, steps + 1):
-        losses: list[Tensor] = []
-        for number in random.integers(len(scenes), size=relate.WINDOWS_A_STEP):
-            keys = relation.keys(scenes[int(number)])
-            t = int(random.integers(len(keys)))
-            losses.append(loss_of_idea(relation, scenes[int(number)], keys, t, random))
-        optimiser.zero_grad()
-        (torch.stack(losses).mean() + relate.PULL * relation.pull()).backward()
-        optimiser.step()
-        schedule.step()
-        if step % every == 0:
+    """The hit share at the start and after every few steps of one idea."""
+    found = [measure(relation)]
+
+    def watch(done: int) -> None:
+        if done % every == 0:
             found.append(measure(relation))
+
+    random = np.random.default_rng(0)
+    relate.descend(relation, scenes, steps=steps, random=random, tell=lambda _line: None, loss=loss, watch=watch)
     return found
 
 
@@ -165,7 +152,7 @@ def main() -> None:
             start = closed_form(sampled(scenes, np.random.default_rng(0)), options.inner)
             measure = Measure(model, options.truth, stage)
             for idea, loss in IDEAS.items():
-                hits = descend(Relation(start), usable, loss, measure, options.steps, options.every)
+                hits = curve(Relation(start), usable, loss, measure, options.steps, options.every)
                 curves.setdefault(stage, {})[idea] = hits
                 print(json.dumps({"stage": stage, "idea": idea, "hits": [round(hit, 4) for hit in hits]}), flush=True)
     draw(curves, options.every, options.plot)

@@ -37,8 +37,8 @@ def turn_to(model: Model, strength: float) -> None:
 def kept(model: Model, clips: Iterator[Tensor], strengths: Sequence[float], draws: int) -> list[np.ndarray]:
     """For every clip the share that keeps the class of the network without blocks: [strengths + 1, whole or hidden].
 
-    The last row is without blocks, which no strength changes. The masks are those of `nonlocal-lens score --draws`, of
-    another seed.
+    The last row is without blocks, which no strength changes. Masks are drawn as `nonlocal-lens score` draws them, from
+    other seeds.
     """
     halves = Halves(model)
     found: list[np.ndarray] = []

@@ -26,6 +26,7 @@ from nonlocal_core.model.build import Model, stage_widths
 from nonlocal_core.model.spec import BlockSpec, ModelSpec
 
 Tell = Callable[[str], None]
+Loss = Callable[["Relation", Scene, Tensor, int, Random], Tensor]  # of queries of a time step: see `loss_of`
 
 # Found by trying.
 ON_IT = 0.7  # a query lies on what moves when so much of its cell does
@@ -139,8 +140,21 @@ class Relation(nn.Module):
         )
 
 
-def descend(relation: Relation, scenes: Sequence[Scene], *, steps: int, random: Random, tell: Tell) -> None:
-    """Lower the loss of randomly chosen scenes and time steps, a few in each step."""
+def descend(
+    relation: Relation,
+    scenes: Sequence[Scene],
+    *,
+    steps: int,
+    random: Random,
+    tell: Tell,
+    loss: Loss | None = None,
+    watch: Callable[[int], None] = lambda _done: None,
+) -> None:
+    """Lower the loss (`loss_of` if none is given) of randomly chosen scenes and time steps, a few in each step.
+
+    `watch` is called after each step.
+    """
+    loss = loss or loss_of
     optimiser = torch.optim.Adam(relation.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, steps, pct_start=WARM_UP)
     told = max(1, steps // _TOLD)
@@ -150,22 +164,23 @@ def descend(relation: Relation, scenes: Sequence[Scene], *, steps: int, random: 
         for number in random.integers(len(scenes), size=WINDOWS_A_STEP):
             scene = scenes[int(number)]
             keys = relation.keys(scene)
-            losses.append(loss_of(relation, scene, keys, int(random.integers(len(keys))), random))
-        loss = torch.stack(losses).mean()
+            losses.append(loss(relation, scene, keys, int(random.integers(len(keys))), random))
+        mean = torch.stack(losses).mean()
         optimiser.zero_grad()
-        (loss + PULL * relation.pull()).backward()
+        (mean + PULL * relation.pull()).backward()
         optimiser.step()
         schedule.step()
-        history.append(loss.item())
+        history.append(mean.item())
+        watch(done)
         if done % told == 0:
             tell(f"  [{done}/{steps}] loss {np.mean(history[-told:]):.3f}")
 
 
-def loss_of(relation: Relation, scene: Scene, keys: Tensor, t: int, random: Random) -> Tensor:
-    """The loss of queries of time step t; `keys` [T, K, D] are those of the scene."""
+def loss_of(relation: Relation, scene: Scene, keys: Tensor, t: int, random: Random, *, track: float = TRACK) -> Tensor:
+    """The loss of queries of time step t; `keys` [T, K, D] are those of the scene, `track` the weight of the flow."""
     asked = queries_on_it(scene, t)
     asked = asked[some(len(asked), MOST_QUERIES, random)]
-    loss = TRACK * track_loss(relation, scene, keys, t, random)
+    loss = track * track_loss(relation, scene, keys, t, random)
     if not len(asked):
         return loss
     log_p, moving = log_affinity(relation, scene, keys, t, asked)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint  # pyright: ignore[reportUnknownVariableType]
 
-Function = Callable[..., Tensor]  # logits [N, Q, K] -> f / C(x), into `out` where that is given
+Function = Callable[..., Tensor]  # logits [N, Q, K] -> the weights of the values, into `out` where that is given
 
 _CHUNK = 2048  # queries at a time in `_in_parts`: 2048 x 12544 float32 (64 frames at 28x28) are 103 MB
 _FEW_KEYS = 512  # of a concatenation: up to here the matrix, in parts, is quicker than sorting
@@ -36,7 +36,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tenso
 
 
 def _in_parts(f: Function, queries: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tensor:
-    """f(scale * theta phi^T) g for some queries at a time."""
+    """f(scale * theta phi^T) values, for some queries at a time."""
     size = max(_CHUNK // len(queries), 64)
     parts = [slice(start, start + size) for start in range(0, queries.shape[1], size)]
     if torch.is_grad_enabled():

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-import pytest
 
 from nonlocal_core.learn.recipe import Recipe, recipe_of
 from nonlocal_core.model.spec import BlockSpec, ModelSpec, ResNetSpec
 
 ROOT = Path(__file__).parents[2]
-TRAINING = ROOT.parent / "shared" / "training"
 BLOCK = BlockSpec(after="mixed_4b", kind="embedded_gaussian")
 SEEN = {"frames": 4, "stride": 2, "size_px": 32, "short_side_px": 32, "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
 INCEPTION = ModelSpec(backbone="inception_v1", classes=2, **SEEN)
@@ -74,32 +72,30 @@ def charades_like(folder: Path) -> Path:
     return folder / "list.csv"
 
 
-def filmed(classes: tuple[str, ...], *, each: int = 3) -> dict[str, list[Path]]:
-    """The first real videos of some kinds of content on the team's desk; skips the test where that is not."""
-    manifest = TRAINING / "MANIFEST.tsv"
-    if not manifest.exists():
-        pytest.skip(f"{manifest} is not here: no real videos to train on")
-    with manifest.open(encoding="utf-8", newline="") as file:
+def filmed(desk: Path, *classes: str, each: int = 3) -> dict[str, list[Path]]:
+    """The first real videos of some kinds of content on the team's desk."""
+    training = desk / "training"
+    with (training / "MANIFEST.tsv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if row["split"] == "train"]
     return {
-        name: [TRAINING / "clips" / row["file"] for row in rows if row["content"] == name][:each] for name in classes
+        name: [training / "clips" / row["file"] for row in rows if row["content"] == name][:each] for name in classes
     }
 
 
-def filmed_kinetics_like(folder: Path) -> Path:
+def filmed_kinetics_like(folder: Path, desk: Path) -> Path:
     """Real videos in class folders."""
-    for name, videos in filmed(("drumming", "swan")).items():
+    for name, videos in filmed(desk, "drumming", "swan").items():
         (folder / name).mkdir(parents=True)
         for video in videos:
             (folder / name / video.name).symlink_to(video)
     return folder
 
 
-def filmed_charades_like(folder: Path) -> Path:
+def filmed_charades_like(folder: Path, desk: Path) -> Path:
     """A CSV in Charades' own layout of real videos: c000 drums, c001 swans, c002 an animal."""
     rows = ["id,subject,actions"]
     (folder / "videos").mkdir()
-    for actions, videos in zip(((0,), (1, 2), (2,)), filmed(("drumming", "swan", "dog")).values(), strict=True):
+    for actions, videos in zip(((0,), (1, 2), (2,)), filmed(desk, "drumming", "swan", "dog").values(), strict=True):
         for video in videos:
             (folder / "videos" / video.name).symlink_to(video)
             rows.append(f'{video.stem},S1,"{";".join(f"c00{action} 0.00 9.00" for action in actions)}"')

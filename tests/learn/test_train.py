@@ -48,14 +48,20 @@ def kinetics(tmp_path_factory):
     return kinetics_like(tmp_path_factory.mktemp("kinetics"))
 
 
-@pytest.fixture(scope="module", params=[kinetics_like, filmed_kinetics_like], ids=["drawn", "filmed"])
+@pytest.fixture(scope="module", params=["drawn", "filmed"])
 def videos_of_classes(request, tmp_path_factory):
-    return request.param(tmp_path_factory.mktemp("classes"))
+    folder = tmp_path_factory.mktemp("classes")
+    if request.param == "drawn":
+        return kinetics_like(folder)
+    return filmed_kinetics_like(folder, request.getfixturevalue("desk"))
 
 
-@pytest.fixture(scope="module", params=[charades_like, filmed_charades_like], ids=["drawn", "filmed"])
+@pytest.fixture(scope="module", params=["drawn", "filmed"])
 def videos_of_actions(request, tmp_path_factory):
-    return request.param(tmp_path_factory.mktemp("actions"))
+    folder = tmp_path_factory.mktemp("actions")
+    if request.param == "drawn":
+        return charades_like(folder)
+    return filmed_charades_like(folder, request.getfixturevalue("desk"))
 
 
 @pytest.fixture(scope="module")
