@@ -22,7 +22,7 @@ export function fit(canvas, width, height) {
  */
 export function paintStill(canvas, width, height, draw) {
   const ratio = resize(canvas, width, height);
-  const sheet = new OffscreenCanvas(Math.max(1, canvas.width), Math.max(1, canvas.height));
+  const sheet = new OffscreenCanvas(canvas.width, canvas.height);
   const context = sheet.getContext('2d');
   context.scale(ratio, ratio);
   draw(context);
@@ -32,7 +32,8 @@ export function paintStill(canvas, width, height, draw) {
 /** Give the canvas its size; returns how many device pixels a CSS pixel has. */
 function resize(canvas, width, height) {
   const ratio = Math.min(window.devicePixelRatio || 1, 3);
-  const device = {width: Math.round(width * ratio), height: Math.round(height * ratio)};
+  const pixels = (length) => Math.max(1, Math.round(length * ratio));     // a canvas of no pixels cannot be drawn from
+  const device = {width: pixels(width), height: pixels(height)};
   if (canvas.width !== device.width || canvas.height !== device.height) {
     Object.assign(canvas, device);
     canvas.style.width = `${width}px`;

@@ -220,6 +220,16 @@ def test_nothing_is_wider_than_the_window(chromium, server, sample_id, width):
     page.close()
 
 
+def test_a_page_that_loses_its_width_complains_of_nothing_and_draws_again(lens):
+    before = draw_list(lens)
+    lens.evaluate("document.querySelector('.view').style.display = 'none'")
+    lens.wait_for_timeout(300)
+    lens.evaluate("document.querySelector('.view').style.display = ''")
+    lens.wait_for_timeout(300)
+
+    assert draw_list(lens) == before  # the console is read by the fixture
+
+
 def test_without_javascript_the_form_uploads(chromium, server, sample, sample_id):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
