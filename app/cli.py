@@ -23,6 +23,7 @@ from app.settings import Settings
 from nonlocal_core.cli import make_parser, run
 from nonlocal_core.commands.checks import report
 from nonlocal_core.commands.command import add_command, add_precision
+from nonlocal_core.model.precision import check_precision
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +122,7 @@ def _say_to_the_log(address: str) -> None:
 
 def _run_serve(options: argparse.Namespace) -> int:
     settings = _settings_of(options)
+    check_precision(settings.precision)
     set_up_logs(settings.log, "web")
     config = uvicorn.Config(
         create_app(settings),

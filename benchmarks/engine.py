@@ -32,7 +32,7 @@ from nonlocal_core.model.build import Model
 from nonlocal_core.model.count import FIVE_BLOCKS, cost_of, family_spec
 from nonlocal_core.model.engine import fast
 from nonlocal_core.model.pairwise import Affinity
-from nonlocal_core.model.precision import Precision
+from nonlocal_core.model.precision import Precision, has_bfloat16
 from nonlocal_core.model.spec import BlockSpec, Kind
 from scripts.oracle_table import ORACLES, regenerate
 
@@ -40,7 +40,7 @@ ROOT = Path(__file__).parents[1]
 SAMPLE, PLOT = ROOT / "app" / "samples" / "two-cups.mp4", ROOT / "docs" / "engine.png"
 RUNS, QUERIES, TOP = 7, 500, 20
 FRAMES = (16, 32, 64, 128)
-MODES: tuple[Precision, ...] = ("float32", "bfloat16")
+MODES: tuple[Precision, ...] = ("float32", "bfloat16") if has_bfloat16("cpu") else ("float32",)
 
 
 def matrix_rate(dtype: torch.dtype, size: int = 4096) -> float:

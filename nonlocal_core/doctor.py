@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nonlocal_core.errors import LensError
+from nonlocal_core.model.precision import has_bfloat16
 from nonlocal_core.zoo.cards import CARDS, MODELS, card_of
 
 ROOM_BYTES = 1_000_000_000  # about 35 analysed clips
@@ -103,6 +104,8 @@ def _engine(*, gpu: bool) -> str:
     )
     amx = CPU_INFO.exists() and "amx_bf16" in CPU_INFO.read_text()
     advice = "is sooner here" if gpu or amx else "is no sooner here: the processor has no AMX"
+    if not has_bfloat16("cuda" if gpu else "cpu"):
+        advice = "cannot be had here: the processor has no AVX-512"
     return f"{how}; --precision bfloat16 {advice}"
 
 

@@ -24,6 +24,7 @@
         ├── NotFetched               published, but its weights are not here
         ├── FetchFailed              a download broke off, or the file is not the one it should be
         ├── InvalidSpec
+        ├── UnsupportedPrecision     neither the processor nor a GPU computes in it
         ├── UnreadableCheckpoint     not a container we know, or one that wants to run code
         └── ConversionFailed         tensors are missing, left over or of the wrong shape
 
@@ -145,6 +146,16 @@ class FetchFailed(ModelError):
 
 class InvalidSpec(ModelError):
     """A model specification contradicts itself."""
+
+
+class UnsupportedPrecision(ModelError):
+    """Neither the processor nor a GPU of this machine computes in a precision."""
+
+    def __init__(self, precision: str) -> None:
+        super().__init__(
+            f"this machine cannot compute in {precision}: that takes a processor with AVX-512 or AMX, or a GPU; use "
+            "float32"
+        )
 
 
 class UnreadableCheckpoint(ModelError):

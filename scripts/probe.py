@@ -19,6 +19,7 @@ import nonlocal_core as nl
 from nonlocal_core.errors import VideoError
 from nonlocal_core.learn.clips import Protocol, evaluation_views
 from nonlocal_core.learn.hidden import Halves
+from nonlocal_core.model.precision import computing_in, sooner
 from nonlocal_core.video import normalise
 
 MIDDLE = Protocol(clips=1, crops="centre", starts="mmaction2")
@@ -63,7 +64,7 @@ def features_of(model, rows, folder):
             print(f"cannot be read: {row['file']}: {error}")
             continue
         batch = torch.from_numpy(normalise(clip, model.spec.mean, model.spec.std))
-        with torch.autocast("cpu", torch.bfloat16):
+        with computing_in(sooner("cpu"), "cpu"):
             x = halves.front(batch.contiguous(memory_format=torch.channels_last_3d))
             for name in found:
                 _, (*_, last) = halves.rest(x, name.split()[0])

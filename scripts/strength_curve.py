@@ -22,6 +22,7 @@ from nonlocal_core.learn.occlusion import mask_of, share_of
 from nonlocal_core.learn.validate import ahead, middle_clip
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.norm import Affine
+from nonlocal_core.model.precision import computing_in, sooner
 from nonlocal_core.zoo.load import load_model
 
 PLOT = Path(__file__).parents[1] / "docs" / "strength.png"
@@ -106,7 +107,7 @@ def main() -> None:
         clip for clip in ahead(lambda each: middle_clip(each, model.spec), listing.examples, 2) if clip is not None
     )
     model.eval().to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]  # missing in torch's types
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    with torch.inference_mode(), computing_in(sooner("cpu"), "cpu"):
         found = np.stack(kept(model, clips, options.strengths, options.draws))
     rows = summary(found, options.strengths)
     print(f"{len(found)} clips, {options.draws} masks of each")

@@ -28,8 +28,8 @@ def add_precision(parser: argparse.ArgumentParser, default: Precision | None = "
     """The flag of commands that run a network; with a default of None, the settings have it."""
     parser.add_argument(
         "--precision", choices=get_args(Precision), default=default,
-        help="bfloat16 is sooner on processors with AMX and on GPUs, and changes an arrow in a hundred or three "
-        "(default float32)",
+        help="bfloat16 is sooner on processors with AMX and on GPUs, cannot be had without AVX-512, and changes an "
+        "arrow in a hundred or three (default float32)",
     )  # fmt: skip
 
 

@@ -8,9 +8,10 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from nonlocal_core.commands.command import Subparsers, add_command, number_from
+from nonlocal_core.model.precision import Precision, check_precision, sooner
 from nonlocal_core.zoo.cards import models_folder
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ def declare_score(commands: Subparsers) -> None:
         "--draws", type=number_from(1), default=2, metavar="N", help="hidings of each clip (default: 2)"
     )
     parser.add_argument(
-        "--precision", choices=("bfloat16", "float32"), default="bfloat16",
-        help="of the network while cells are hidden; arrows are always float32 (default: bfloat16)",
+        "--precision", choices=get_args(Precision),
+        help="of the network while cells are hidden; arrows are always float32 (default: bfloat16 where the machine "
+        "computes in it, else float32)",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -64,7 +66,9 @@ def _run_score(options: argparse.Namespace) -> int:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     folder = models_folder(os.environ)
     models = {name: load_model(name, models=folder).to(device) for name in options.model or ["default"]}
-    hiding = Hiding(draws=options.draws, precision=options.precision)
+    if options.precision:
+        check_precision(options.precision)
+    hiding = Hiding(draws=options.draws, precision=options.precision or sooner(device))
     views: list[View] = list(dict.fromkeys(options.view or VIEWS))
     card = arrow_card(models, truth_clips(options.truth), views=views, tell=_tell)
     occlusions = _occlusions(models, options.videos, hiding) if options.videos else {}

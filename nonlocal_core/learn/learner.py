@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nonlocal_core.errors import TrainingFailed, UnusableListing
+from nonlocal_core.errors import TrainingFailed, UnsupportedPrecision, UnusableListing
 from nonlocal_core.learn.listing import Listing, read_listing
 from nonlocal_core.learn.loading import Batch, batches
 from nonlocal_core.learn.objectives import OBJECTIVES, Objective
@@ -26,6 +26,7 @@ from nonlocal_core.learn.recipe import Recipe
 from nonlocal_core.learn.start import build, set_training
 from nonlocal_core.learn.state import Record, TrainingState, fingerprint
 from nonlocal_core.learn.validate import validate
+from nonlocal_core.model.precision import has_bfloat16
 from nonlocal_core.zoo.cards import MODELS
 
 Measured = dict[str, float]
@@ -172,6 +173,8 @@ class Learner:
 
     def _check_parts(self) -> None:
         recipe, processes = self.recipe, self.process.count
+        if recipe.precision == "bfloat16" and not has_bfloat16(self.process.device.type):
+            raise UnsupportedPrecision(recipe.precision)
         if recipe.batch % (processes * recipe.accumulate):
             raise TrainingFailed(
                 f"batch={recipe.batch} cannot be cut into accumulate={recipe.accumulate} equal parts for each of "

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,10 +23,10 @@ from nonlocal_core.learn.hidden import ALL_TIME, Box, Halves, visible_cells
 from nonlocal_core.learn.listing import Listing
 from nonlocal_core.learn.validate import ahead, middle_clip
 from nonlocal_core.model.build import Model
+from nonlocal_core.model.precision import Precision, computing_in
 
 Array = NDArray[np.float64]
 Tell = Callable[[str], None]
-Precision = Literal["bfloat16", "float32"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Hiding:
     boxes: tuple[Box, ...] = ((1, 1), (2, 2), (2, 4), (ALL_TIME, 2))
     draws: int = 2
     seed: int = 0
-    precision: Precision = "bfloat16"  # three times as fast as float32 where processors have AMX, with other rounding
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def measure_occlusion(
     broken: list[str] = []
     examples = listing.examples
     clips = ahead(lambda each: middle_clip(each, model.spec), examples, workers)
-    with torch.inference_mode(), _arithmetic(hiding.precision, device):
+    with torch.inference_mode(), computing_in(hiding.precision, device.type):
         for number, (example, clip) in enumerate(zip(examples, clips, strict=True)):
             if clip is None:
                 broken.append(str(example.path))
@@ -113,10 +112,6 @@ def measure_occlusion(
     if not clean:
         raise UnusableListing(f"none of the {len(broken)} videos can be read, such as {broken[0]}")
     return Occlusion(len(clean), share_of(clean), _summary(np.stack(kept), hiding), tuple(broken))
-
-
-def _arithmetic(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
 def _kept_of(halves: Halves, clip: Tensor, hiding: Hiding, number: int) -> tuple[bool, Array]:

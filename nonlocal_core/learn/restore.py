@@ -22,6 +22,7 @@ from nonlocal_core.learn.hidden import Blocks, Halves, cells_of_a_lesson, grid_o
 from nonlocal_core.model.block import NonLocalBlock
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.norm import Affine
+from nonlocal_core.model.precision import computing_in, sooner
 
 WHOLE_EVERY = 3  # of every third clip nothing is hidden ...
 WHOLE_WEIGHT = 100.0  # ... and its cells weigh more: arrows may not cost accuracy. Found by trying
@@ -108,7 +109,7 @@ def share_kept(halves: Halves, whole: Sequence[Path]) -> float:
 
 def _classes(halves: Halves, clips: Sequence[Path], blocks: Blocks) -> Tensor:
     """The most probable class of each clip: [N]."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with computing_in(sooner("cpu"), "cpu"):
         return torch.cat([halves.rest(_loaded(file), blocks)[0].argmax(1) for file in clips])
 
 
@@ -118,7 +119,7 @@ def _lesson(
 ) -> tuple[Tensor, Tensor]:
     """a [C, N] and r [C, N] of some cells of one clip."""
     seen = x if whole else x * cells_of_a_lesson(grid_of(x), generator).to(x)
-    with torch.autocast("cpu", torch.bfloat16):
+    with computing_in(sooner("cpu"), "cpu"):
         wanted, found = halves.reaching(name, x, "without"), halves.reaching(name, seen, "with")
         theta, keys = block.theta(found), block.pool(found)
         averages = block.pairwise(theta, block.phi(keys)).aggregate(keys.to(theta))  # [1, C, T, H, W]

@@ -10,7 +10,7 @@ import torch
 from nonlocal_core.errors import ConversionFailed
 from nonlocal_core.model.build import Model
 from nonlocal_core.model.engine import fast
-from nonlocal_core.model.precision import Precision
+from nonlocal_core.model.precision import Precision, check_precision
 from nonlocal_core.zoo.cards import CARDS, MODELS, ModelCard, card_of, card_of_file
 from nonlocal_core.zoo.checkpoint import Checkpoint, read_checkpoint
 from nonlocal_core.zoo.containers import is_ours
@@ -33,7 +33,9 @@ def load_model(
         NotFetched: published, but not in the models folder.
         UnreadableCheckpoint: the file is neither ours nor of a source that we can convert.
         ConversionFailed: its tensors do not fit its network.
+        UnsupportedPrecision: this machine does not compute in it.
     """
+    check_precision(precision or "float32")
     card, checkpoint = _opened(name_or_path, models)
     model = Model(card.spec, checkpoint.header.labels, card)
     wanted, tensors = wanted_tensors(model), checkpoint.tensors

@@ -11,6 +11,7 @@ from nonlocal_core.learn import learner
 from nonlocal_core.learn.recipe import Recipe, read_recipe, recipe_of
 from nonlocal_core.learn.state import RunFolder
 from nonlocal_core.learn.train import ALONE, is_due, train
+from tests.hardware import needs_bfloat16
 from tests.learn.little import BLOCK, INCEPTION, charades_like, kinetics_like, little_recipe, spec_file
 
 # What each field is changed to, against BASE; those in RUNS decide what is run and kept rather than what is learnt.
@@ -76,7 +77,9 @@ def test_the_same_recipe_makes_the_same_weights(place, base):
     assert all(torch.equal(again[name], value) for name, value in base.items())
 
 
-@pytest.mark.parametrize("field", CHANGED)
+@pytest.mark.parametrize(
+    "field", [pytest.param(field, marks=needs_bfloat16 if field == "precision" else ()) for field in CHANGED]
+)
 def test_a_field_changes_what_is_learnt(place, base, field):
     found = weights_after(place, **{field: CHANGED[field]})
 

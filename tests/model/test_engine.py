@@ -19,6 +19,7 @@ from nonlocal_core.model.inception import SamePool, Unit3D
 from nonlocal_core.model.norm import Affine
 from nonlocal_core.model.randomise import with_random_projections
 from nonlocal_core.model.spec import BlockSpec, ModelSpec, ResNetSpec
+from tests.hardware import needs_bfloat16
 
 KINDS = ("gaussian", "embedded_gaussian", "dot_product", "concatenation")
 CHOICES = (
@@ -132,6 +133,7 @@ def test_a_fast_network_gives_the_same_classes_and_the_same_affinities(networks,
             close(torch.tensor(getattr(fast_fields[name], part)), torch.tensor(getattr(field, part)))
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("backbone", ["resnet", "inception_v1"])
 def test_bfloat16_is_near_and_its_affinities_are_float32(networks, backbone):
     model, batch = networks[0][backbone], networks[1]
