@@ -153,7 +153,7 @@ def window_frames(count: int, spec: ModelSpec, *, most: int) -> Frames:
 
 @torch.inference_mode()
 def stage_outputs(model: Model, rgb: Pixels, stages: Collection[str]) -> dict[str, Tensor]:
-    """What the stages give for a clip [T, S, S, 3]: [1, C, T, H, W] by name, bfloat16 where sooner. Blocks are not run."""
+    """What the stages give for a clip [T, S, S, 3], without blocks: [1, C, T, H, W] by name, bfloat16 where sooner."""
     device = next(model.parameters()).device
     x = torch.from_numpy(normalise(rgb, model.spec.mean, model.spec.std)).to(device)
     x = x.contiguous(memory_format=torch.channels_last_3d)
