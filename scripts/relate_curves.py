@@ -7,7 +7,7 @@ sequences with masks (middle square, top 20 in other frames, as `nonlocal-lens s
 
     what moves together    some key that moves must be found, tracks weighted lightly (this ships at 14x14)
     without tracks         the same, flow not followed
-    tracks alone           optical flow is the only teacher (this ships at 28x28)
+    tracks alone           optical flow is the only teacher
     all that moves         every key that moves must be found: cross entropy with even targets
     random walk            t -> t' -> t by theta and phi must come back to where it began (Jabri et al. 2020)
 """
@@ -30,7 +30,7 @@ from nonlocal_core.affinity.field import Floats
 from nonlocal_core.learn import relate
 from nonlocal_core.learn.closed_form import Random, closed_form, pooled, sampled, some
 from nonlocal_core.learn.listing import Listing, read_listing
-from nonlocal_core.learn.relate import Loss, Relation, together_loss, track_loss
+from nonlocal_core.learn.relate import Loss, Relation, loss_of, track_loss
 from nonlocal_core.learn.score import mean_score, score_field
 from nonlocal_core.learn.truth import truth_clips
 from nonlocal_core.learn.views import show, truth_in
@@ -62,8 +62,8 @@ def random_walk(relation: Relation, scene: Scene, keys: Tensor, t: int, random: 
 
 
 IDEAS: dict[str, Loss] = {
-    "what moves together": together_loss,
-    "without tracks": partial(together_loss, track=0.0),
+    "what moves together": loss_of,
+    "without tracks": partial(loss_of, track=0.0),
     "tracks alone": track_loss,
     "all that moves": all_that_moves,
     "random walk": random_walk,
@@ -105,7 +105,7 @@ def curve(
             found.append(measure(relation))
 
     random = np.random.default_rng(0)
-    relate.descend(relation, scenes, steps=steps, loss=loss, random=random, tell=lambda _line: None, watch=watch)
+    relate.descend(relation, scenes, steps=steps, random=random, tell=lambda _line: None, loss=loss, watch=watch)
     return found
 
 

@@ -51,13 +51,12 @@ def declare_relate(commands: Subparsers) -> None:
         "--inner", type=number_from(1), default=128, metavar="N", help="width of theta, phi and g (128)"
     )
     parser.add_argument(
-        "--steps", type=number_from(0), default=500, metavar="N",
-        help="of gradient descent (500); 0: none, the closed form stays",
-    )  # fmt: skip
+        "--steps", type=number_from(0), default=500, metavar="N", help="of gradient descent (500); 0: none"
+    )
     parser.add_argument(
-        "--tracks", nargs="*", default=[default[0]], metavar="STAGE",
-        help="stages that learn from optical flow alone: early features tell that something moves, not what, and would "
-        f"come to relate all that moves ({default[0]})",
+        "--closed-form", nargs="*", default=[default[0]], metavar="STAGE",
+        help="stages whose theta and phi stay where the closed form puts them: early features tell that something "
+        f"moves, not what, and gradient steps would relate all that moves ({default[0]})",
     )  # fmt: skip
     parser.add_argument(
         "--restore", type=number_from(0), default=CLIPS, metavar="N",
@@ -114,15 +113,15 @@ def _run_relate(options: argparse.Namespace) -> int:
 
 
 def _fit(stage: str, windows: list[Window], options: argparse.Namespace, random: Random) -> Fitted:
-    from nonlocal_core.learn.relate import fit, together_loss, track_loss
+    from nonlocal_core.learn.relate import fit
 
     scenes = [(window.video, window.scene(stage)) for window in windows]
     seen = [scene for video, scene in scenes if video % HELD_BACK]
     held_back = [scene for video, scene in scenes if not video % HELD_BACK]
     usable, measured = (sum(scene.usable for scene in part) for part in (seen, held_back))
     _tell(f"{stage}: {len(seen)} windows to fit ({usable} with something that moves by itself), {measured} held back")
-    loss = track_loss if stage in options.tracks else together_loss
-    return fit(seen, held_back, inner=options.inner, steps=options.steps, loss=loss, random=random, tell=_tell)
+    steps = 0 if stage in options.closed_form else options.steps
+    return fit(seen, held_back, inner=options.inner, steps=steps, random=random, tell=_tell)
 
 
 def _write(path: Path, model: Model, provenance: dict[str, str]) -> None:
@@ -152,7 +151,7 @@ def _provenance(options: argparse.Namespace, model: Model, listing: Listing, win
         "videos": str(videos),
         "windows": str(len(windows)),
         "steps": str(options.steps),
-        "tracks": " ".join(options.tracks),
+        "closed_form": " ".join(options.closed_form),
         "restore": str(options.restore),
         "strength": str(options.strength),
         "seed": str(options.seed),

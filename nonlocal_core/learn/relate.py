@@ -1,9 +1,8 @@
 """Theta and phi of one stage, fitted to unlabelled scenes so that what moves together is related.
 
-From the closed form on a loss goes down. `together_loss`, for late features: the affinity of a query on something that
-moves by itself must lie on what moves so at other times; it is not said *which* of the moving keys are the same thing,
-only that some must be found (multiple-instance learning). `track_loss`, lightly in the other, and alone for early
-features: every query must find the place where optical flow carries it.
+From the closed form on, two losses go down: the affinity of a query on something that moves by itself must lie on
+what moves so at other times; and, lightly, every query must find the place where optical flow carries it. It is not
+said *which* of the moving keys are the same thing, only that some must be found (multiple-instance learning).
 
 All is computed on features that are fixed, by torch on the processor; every random choice is drawn from one
 generator. Next: `commands/relating.py`, which does this for several stages and writes the network.
@@ -27,7 +26,7 @@ from nonlocal_core.model.build import Model, stage_widths
 from nonlocal_core.model.spec import BlockSpec, ModelSpec
 
 Tell = Callable[[str], None]
-Loss = Callable[["Relation", Scene, Tensor, int, Random], Tensor]  # of queries of a time step: see `together_loss`
+Loss = Callable[["Relation", Scene, Tensor, int, Random], Tensor]  # of queries of a time step: see `loss_of`
 
 # Found by trying.
 ON_IT = 0.7  # a query lies on what moves when so much of its cell does
@@ -72,14 +71,7 @@ class Fitted:
 
 
 def fit(
-    scenes: Sequence[Scene],
-    held_back: Sequence[Scene],
-    *,
-    inner: int,
-    steps: int,
-    loss: Loss,
-    random: Random,
-    tell: Tell,
+    scenes: Sequence[Scene], held_back: Sequence[Scene], *, inner: int, steps: int, random: Random, tell: Tell
 ) -> Fitted:
     """Fit theta and phi of a stage.
 
@@ -88,7 +80,6 @@ def fit(
         held_back: of the same stage; only measured.
         inner: width D of theta and phi; at most the stage's channels.
         steps: of gradient descent; with 0 the closed form stays.
-        loss: what the steps lower, `together_loss` or `track_loss`.
         random: draws everything.
         tell: called with lines for people.
 
@@ -105,10 +96,10 @@ def fit(
         raise InvalidSpec("a stage with a single time step has no other to relate; choose earlier --blocks")
     relation = Relation(closed_form(sampled(scenes, random), inner))
     seed = int(random.integers(1 << 32))  # the same places are followed before and after
-    before = measured(relation, held_back, loss, np.random.default_rng(seed))
+    before = measured(relation, held_back, np.random.default_rng(seed))
     if steps:
-        descend(relation, usable, steps=steps, loss=loss, random=random, tell=tell)
-    return Fitted(relation.projections(), before, measured(relation, held_back, loss, np.random.default_rng(seed)))
+        descend(relation, usable, steps=steps, random=random, tell=tell)
+    return Fitted(relation.projections(), before, measured(relation, held_back, np.random.default_rng(seed)))
 
 
 class Relation(nn.Module):
@@ -154,15 +145,16 @@ def descend(
     scenes: Sequence[Scene],
     *,
     steps: int,
-    loss: Loss,
     random: Random,
     tell: Tell,
+    loss: Loss | None = None,
     watch: Callable[[int], None] = lambda _done: None,
 ) -> None:
-    """Lower the loss of randomly chosen scenes and time steps, a few in each step.
+    """Lower the loss (`loss_of` if none is given) of randomly chosen scenes and time steps, a few in each step.
 
     `watch` is called after each step.
     """
+    loss = loss or loss_of
     optimiser = torch.optim.Adam(relation.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, steps, pct_start=WARM_UP)
     told = max(1, steps // _TOLD)
@@ -184,13 +176,8 @@ def descend(
             tell(f"  [{done}/{steps}] loss {np.mean(history[-told:]):.3f}")
 
 
-def together_loss(
-    relation: Relation, scene: Scene, keys: Tensor, t: int, random: Random, *, track: float = TRACK
-) -> Tensor:
-    """-log of the affinity that queries of time step t have with what moves at other times, and tracks, weighted.
-
-    `keys` [T, K, D] are those of the scene.
-    """
+def loss_of(relation: Relation, scene: Scene, keys: Tensor, t: int, random: Random, *, track: float = TRACK) -> Tensor:
+    """The loss of queries of time step t; `keys` [T, K, D] are those of the scene, `track` the weight of the flow."""
     asked = queries_on_it(scene, t)
     asked = asked[some(len(asked), MOST_QUERIES, random)]
     loss = track * track_loss(relation, scene, keys, t, random)
@@ -255,14 +242,14 @@ def keys_near(places: Tensor, rows: int, columns: int) -> Tensor:
 
 
 @torch.no_grad()
-def measured(relation: Relation, scenes: Sequence[Scene], loss: Loss, random: Random) -> Measured:
+def measured(relation: Relation, scenes: Sequence[Scene], random: Random) -> Measured:
     """Loss and mass, at all time steps of the usable scenes."""
     losses: list[float] = []
     rows = [torch.zeros(0, 2)]
     for scene in filter(lambda scene: scene.usable, scenes):
         keys = relation.keys(scene)
         for t in range(len(keys)):
-            losses.append(loss(relation, scene, keys, t, random).item())
+            losses.append(loss_of(relation, scene, keys, t, random).item())
             log_p, moving = log_affinity(relation, scene, keys, t, queries_on_it(scene, t))
             mass = log_p.exp() @ moving  # [N]
             rows.append(torch.stack([mass, moving.mean().expand_as(mass)], 1))
