@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.clips_table import ClipRecord
     from app.jobs.worker import WorkerSettings
     from app.library import Library
+    from nonlocal_core.model.build import Model
     from nonlocal_core.variant import Variant
 
 log = logging.getLogger(__name__)
@@ -206,17 +207,26 @@ def load_task(settings: WorkerSettings, library: Library) -> Task:
     wake_v8()
     folder = settings.models_folder
     device = "cuda" if torch.cuda.is_available() else "cpu"  # the first GPU that CUDA_VISIBLE_DEVICES leaves
-    models = {
-        card_of(name, folder).name: load_model(name, models=folder, precision=settings.precision).to(device)
-        for name in settings.models
-    }
+    given = {card_of(name, folder).name: name for name in settings.models}
+
+    def loaded(name: str) -> Model:
+        return load_model(given[name], models=folder, precision=settings.precision)
+
+    models = {name: loaded(name).to(device) for name in given}
     store = AffinityStore(library.root)
     metrics = JobMetrics(worker_file(settings.data, settings.executor))
     one_at_a_time = threading.Lock()  # a cut hooks into the very model that an analysis would run meanwhile
 
     def analyse_alone(video: Path, model: Any, **options: Any) -> Any:
         with one_at_a_time, watch_children(metrics.child_ended):
-            return analyse(video, model, **options)
+            try:
+                return analyse(video, model, **options)
+            except torch.OutOfMemoryError as error:
+                told = str(error).splitlines()[0]
+            # Out here the failed run's tensors are free: the error's traceback held them.
+            torch.cuda.empty_cache()
+            log.warning("the GPU has too little memory for this clip, so the processor takes it: %s", told)
+            return analyse(video, loaded(next(name for name in models if models[name] is model)), **options)
 
     errands = {
         CUT: CutTask(library, models, one_at_a_time, metrics).run,

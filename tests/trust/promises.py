@@ -62,7 +62,7 @@ PROMISES = (
     Promise("F5", "disk full: 507, no rest, recovers",
             (f"{HERE}/test_broken_storage.py::test_f5_", f"{HERE}/campaign_storage.py",
              f"{LIBRARY}::test_a_disk_that_is_really_full_refuses_uploads_and_clips_and_recovers")),
-    Promise("F6", "out of GPU memory", (), "analyses run on the processor: no code path reaches a GPU's memory yet"),
+    Promise("F6", "out of GPU memory: the processor takes the clip", ("tests/app/jobs/test_gpu_memory.py",)),
     Promise("F7", "20 kill -9 of a writer lose nothing acknowledged",
             (f"{QUEUE}::test_20_times_kill_9_of_a_writer_lose_nothing_acknowledged",)),
     Promise("F8", "a damaged database is named at start",
