@@ -24,7 +24,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "app" / "samples" / "two-cups.mp4"
-NEEDS = {  # Debian's packages, and a file of each; without the last four podman starts and then fails
+NEEDS = {  # Debian's packages, and a file of each; without the last five podman starts and then fails
     "buildah": "/usr/bin/buildah",
     "podman": "/usr/bin/podman",
     "runc": "/usr/sbin/runc",
@@ -33,6 +33,7 @@ NEEDS = {  # Debian's packages, and a file of each; without the last four podman
     "netavark": "/usr/lib/podman/netavark",
     "aardvark-dns": "/usr/lib/podman/aardvark-dns",
     "catatonit": "/usr/libexec/podman/catatonit",
+    "iptables": "/usr/sbin/iptables",
 }
 PYTHON, CADDY, POSTGRES = "python:3.11-slim-bookworm", "caddy:2", "postgres:17"
 OURS = "localhost/nonlocal-lens:cpu"
