@@ -50,6 +50,8 @@ class AffinityField:
     added: Floats | None = None
 
     def __post_init__(self) -> None:
+        if min(self.groups.t, self.groups.h, self.groups.w) < 1:
+            raise ValueError(f"a grid cannot be cut into {self.groups} boxes")
         for name, array, grid in (("theta", self.theta, self.query_grid), ("phi", self.phi, self.key_grid)):
             if array.ndim != 2 or len(array) != grid.cells:
                 raise ValueError(f"{name} has shape {array.shape}; a grid {grid} needs [{grid.cells}, C]")

@@ -93,12 +93,11 @@ def test_a_file_from_before_groups_is_one_group(make_field):
     assert field_from_bytes(old, "b").groups == Grid(1, 1, 1)
 
 
-def test_grids_that_cannot_be_cut_are_refused(make_field):
+@pytest.mark.parametrize("groups", [Grid(1, 2, 4), Grid(1, 0, 1), Grid(-1, 1, 1)])
+def test_grids_that_cannot_be_cut_are_refused(make_field, groups):
     field = make_field()
     with pytest.raises(ValueError, match="cannot be cut into"):
-        AffinityField(
-            field.kind, field.scale, field.query_grid, field.key_grid, field.theta, field.phi, groups=Grid(1, 2, 4)
-        )
+        AffinityField(field.kind, field.scale, field.query_grid, field.key_grid, field.theta, field.phi, groups=groups)
 
 
 def test_the_affine_models_res3_looks_within_four_frames_and_res4_everywhere():
