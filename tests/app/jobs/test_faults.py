@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -45,7 +44,7 @@ while True:
 """
 
 
-def test_kill_9_in_mid_job_at_random_moments_ends_with_every_job_done_once(lens, until, record_property):
+def test_kill_9_in_mid_job_at_random_moments_ends_with_every_job_done_once(lens, until):
     ids = [lens.submit(f"sleep 0.4 clip {number}") for number in range(8)]
     lens.start_worker()
     random.seed(4)
@@ -64,9 +63,8 @@ def test_kill_9_in_mid_job_at_random_moments_ends_with_every_job_done_once(lens,
     for clip_id in ids:
         lens.wait_for(clip_id, "done", within_s=20)
 
-    record_property(
-        "figure", f"ready again after {statistics.median(restarts_s):.1f} s (slowest {max(restarts_s):.1f} s)"
-    )
+    print("seconds from kill -9 to ready:", [round(restart_s, 2) for restart_s in restarts_s])
+    assert max(restarts_s) < 5
     assert [lens.artefacts(clip_id) for clip_id in ids] == [["analysis", "video"]] * 8
 
 
