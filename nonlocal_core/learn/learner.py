@@ -45,7 +45,7 @@ class Learner:
         if recipe.validation:
             measured_on = read_listing(recipe.validation, videos=recipe.videos, classes=self.listing.classes)
             self.validation = _listing_for(self.objective, measured_on)
-        self._check_parts()
+        self._check_recipe()
         start = build(recipe, self.listing.classes, models=models)
         self.notes, self._licence = start.notes, start.licence
         self.model = start.model.to(process.device)
@@ -171,7 +171,7 @@ class Learner:
             "notes": "\n".join(self.notes),
         }
 
-    def _check_parts(self) -> None:
+    def _check_recipe(self) -> None:
         recipe, processes = self.recipe, self.process.count
         if recipe.precision == "bfloat16" and not has_bfloat16(self.process.device.type):
             raise UnsupportedPrecision(recipe.precision)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nonlocal_core.commands.training import declare_train, recipe_from
-from nonlocal_core.errors import ResumeMismatch, TrainingFailed
+from nonlocal_core.errors import ResumeMismatch, TrainingFailed, UnsupportedPrecision
 from nonlocal_core.learn import learner
 from nonlocal_core.learn.recipe import Recipe, read_recipe, recipe_of
 from nonlocal_core.learn.state import RunFolder
@@ -89,6 +89,13 @@ def test_a_field_changes_what_is_learnt(place, base, field):
 def test_every_field_is_tried_here():
     assert CHANGED.keys() | RUNS == set(Recipe.model_fields)
     assert not CHANGED.keys() & RUNS
+
+
+def test_bfloat16_is_refused_where_the_processor_only_emulates_it(place, monkeypatch):
+    monkeypatch.setattr(learner, "has_bfloat16", lambda _device: False)
+
+    with pytest.raises(UnsupportedPrecision, match="cannot compute in bfloat16"):
+        weights_after(place, precision="bfloat16")
 
 
 def test_float16_scales_its_loss_and_steps(place, base):
